@@ -14,8 +14,8 @@ use crate::process::Process;
 
 /// The maximum size of the header of an answer in bytes.
 const HEADER: usize = 64 * 1024;
-/// The size of the buffer of a connection in bytes.
-const BUFFER: usize = 64 * 1024;
+/// The size of the buffer of a connection in bytes. A header that exceeds its limit must fit.
+const BUFFER: usize = 2 * HEADER;
 
 /// The agents of a run, each created when it is first needed.
 #[derive(Debug)]

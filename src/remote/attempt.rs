@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, Response, StatusCode};
 use super::logins::Authorization;
 use super::redirect::{self, is_redirect};
 use super::trouble::Trouble;
-use super::{Client, RemoteUrl, plain_http, retry};
+use super::{Client, RemoteUrl, Secret, plain_http, retry};
 
 /// The headers of a request, apart from those that are always the same.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +106,7 @@ impl Client {
             ("if-none-match", headers.if_none_match),
             ("range", headers.range.as_deref()),
             ("if-range", headers.if_range),
-            ("authorization", login.as_ref().map(|login| login.reveal())),
+            ("authorization", login.as_ref().map(Secret::reveal)),
         ];
         for (name, value) in optional {
             if let Some(value) = value {

@@ -204,7 +204,7 @@ impl Transfer<'_> {
         let longest = self.download.size.unwrap_or(u64::MAX);
         if length > longest {
             let cause = format!("the file is larger than {longest} bytes, its expected size");
-            return Err(Trouble::lasting(url, cause));
+            return Err(Trouble::lasting(url, cause).hint(REPLACED));
         }
         self.check_length(url, length, None)?;
         let written = self
@@ -251,6 +251,9 @@ impl Transfer<'_> {
         })
     }
 }
+
+const REPLACED: &str =
+    "the file was replaced after its size was recorded, or something on the way changed it";
 
 fn wrong_size(url: &RemoteUrl, length: u64, size: u64) -> Trouble {
     Trouble::lasting(

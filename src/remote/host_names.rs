@@ -115,7 +115,7 @@ fn names_only_built_in_services(switch: &str) -> bool {
         .map(|line| line.split('#').next().unwrap_or_default());
     let Some(services) = lines
         .filter_map(|line| line.trim().strip_prefix("hosts:"))
-        .last()
+        .next_back()
     else {
         return true;
     };

@@ -24,10 +24,13 @@
 //! | `remote_url`, `secret`, `plain_http` | URLs that may be shown, and that may be requested |
 //! | `trouble` | why an attempt failed, and the text of the error |
 //! | `programs` | `getent` and `keyring`, with a time limit |
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "the tools that use the client come with the next change"
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the tools that use the client come with the next change"
+    )
 )]
 
 mod agents;
@@ -49,6 +52,8 @@ mod request;
 mod retry;
 mod secret;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod trouble;
 

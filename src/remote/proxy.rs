@@ -109,7 +109,8 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
             .trim_start_matches('.')
             .to_ascii_lowercase();
         entry == "*"
-            || !name.is_empty()
+            || address.is_err()
+                && !name.is_empty()
                 && (host == name
                     || host
                         .strip_suffix(&name)

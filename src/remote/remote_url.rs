@@ -161,3 +161,99 @@ impl fmt::Debug for RemoteUrl {
         fmt::Display::fmt(self, formatter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        let rows = [
+            ("https://a.example", "https://a.example/"),
+            (
+                "https://u:geheim@A.example:443/x%20y",
+                "https://a.example/x%20y",
+            ),
+            (
+                "http://geheim@[::1]:8080/x?token=geheim#geheim",
+                "http://[::1]:8080/x?...",
+            ),
+            ("http://a.example:80/x#sha256=1", "http://a.example/x"),
+        ];
+        for (text, shown) in rows {
+            let url = RemoteUrl::parse(text).unwrap();
+            assert_eq!(
+                (format!("{url}"), format!("{url:?}")),
+                (shown.to_owned(), shown.to_owned())
+            );
+            assert!(!format!("{:?}", url.login()).contains("geheim"));
+        }
+    }
+
+    #[test]
+    fn a_login_is_decoded_and_removed() {
+        let login = |text| {
+            let url = RemoteUrl::parse(text).unwrap();
+            assert!(!url.as_url().as_str().contains('@'), "{text}");
+            let login = url.login().cloned()?;
+            Some([
+                login.username.reveal().to_owned(),
+                login.password.reveal().to_owned(),
+            ])
+        };
+        let pair = |name: &str, password: &str| Some([name.to_owned(), password.to_owned()]);
+        assert_eq!(login("https://a.example/"), None);
+        assert_eq!(login("https://u%40b:p%3Aq@a.example/"), pair("u@b", "p:q"));
+        assert_eq!(login("https://token@a.example/"), pair("token", ""));
+        assert_eq!(login("https://:p@a.example/"), pair("", "p"));
+    }
+
+    #[test]
+    fn a_link_of_the_same_origin_has_the_login_of_its_page() {
+        let page = RemoteUrl::parse("https://u:p@a.example/simple/x/").unwrap();
+        let rows = [
+            (
+                "../../x.whl#sha256=1",
+                "https://a.example/x.whl#sha256=1",
+                true,
+            ),
+            ("https://a.example:443/y", "https://a.example/y", true),
+            (
+                "https://a.example:8443/y",
+                "https://a.example:8443/y",
+                false,
+            ),
+            ("https://b.example/y?z", "https://b.example/y?z", false),
+        ];
+        for (link, expected, has_login) in rows {
+            let url = page.join(link).unwrap();
+            assert_eq!(
+                (url.as_url().as_str(), url.login().is_some()),
+                (expected, has_login)
+            );
+        }
+        assert_eq!(page.join("x%2B1.whl?a#b").unwrap().file_name(), "x+1.whl");
+    }
+
+    #[test]
+    fn an_unusable_url_is_not_quoted_if_it_may_have_a_password() {
+        let rows = [
+            (
+                "ftp://a.example/",
+                "`ftp://a.example/` is not a usable URL: its scheme is neither `https` nor `http`",
+            ),
+            (
+                "a.example",
+                "`a.example` is not a usable URL: relative URL without a base",
+            ),
+            ("https://u:geheim@", "`***` is not a usable URL: empty host"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(
+                report::one_line(&RemoteUrl::parse(text).unwrap_err()),
+                expected
+            );
+        }
+    }
+}

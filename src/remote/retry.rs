@@ -32,8 +32,11 @@ impl Retry {
             };
             attempts.failed += 1;
             let wanted = match trouble.again {
-                Again::Later(wanted) if attempts.failed < self.attempts => wanted,
-                _ => return Err(trouble.into_error(url, attempts.failed)),
+                Again::Never => return Err(trouble.into_error(url, 1)),
+                Again::Later(_) if attempts.failed >= self.attempts => {
+                    return Err(trouble.into_error(url, attempts.failed));
+                }
+                Again::Later(wanted) => wanted,
             };
             let pause = self.pause(attempts.failed, wanted, random());
             let why = report::one_line(&trouble.into_error(url, 1));
@@ -84,7 +87,9 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = u64::try_from(mailparse::dateparse(value).ok()?).ok()?;
+    // `dateparse` finds a date in any text. Those of HTTP end with their time zone.
+    let date = value.trim().ends_with("GMT").then_some(value)?;
+    let date = u64::try_from(mailparse::dateparse(date).ok()?).ok()?;
     let now = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
     Some(Duration::from_secs(date.saturating_sub(now)))
 }

@@ -66,11 +66,23 @@ impl Default for Retry {
 }
 
 impl Settings {
-    /// Reads pip's environment variables `PIP_TRUSTED_HOST`, `PIP_CERT`, `PIP_PROXY` and
-    /// `PIP_KEYRING_PROVIDER`, and uv's `UV_KEYRING_PROVIDER`.
+    /// Reads pip's environment variables `PIP_TRUSTED_HOST`, `PIP_CERT`, `PIP_PROXY`,
+    /// `PIP_TIMEOUT`, `PIP_DEFAULT_TIMEOUT`, `PIP_RETRIES` and `PIP_KEYRING_PROVIDER`, and uv's
+    /// `UV_KEYRING_PROVIDER`. As with pip, a timeout is in seconds, and the retries are those after
+    /// the first attempt. Values that are not numbers count as unset.
     #[must_use]
     pub fn of(process: &Process) -> Self {
         let text = |name| process.setting(name).and_then(|value| value.to_str());
+        let number = |name| text(name).and_then(|text| text.trim().parse::<u32>().ok());
+        let default = Self::default();
+        let timeout = number("PIP_TIMEOUT").or_else(|| number("PIP_DEFAULT_TIMEOUT"));
+        let idle_timeout = timeout
+            .filter(|seconds| *seconds > 0)
+            .map_or(default.idle_timeout, |seconds| {
+                Duration::from_secs(seconds.into())
+            });
+        let attempts = number("PIP_RETRIES")
+            .map_or(default.retry.attempts, |retries| retries.saturating_add(1));
         let provider = text("PIP_KEYRING_PROVIDER").or_else(|| text("UV_KEYRING_PROVIDER"));
         Self {
             trusted_hosts: text("PIP_TRUSTED_HOST")
@@ -79,7 +91,52 @@ impl Settings {
             certificates: process.setting("PIP_CERT").map(PathBuf::from),
             proxy: text("PIP_PROXY").map(Secret::from),
             use_keyring: provider == Some("subprocess"),
-            ..Self::default()
+            idle_timeout,
+            retry: Retry {
+                attempts,
+                ..default.retry
+            },
+            ..default
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_those_of_pip() {
+        let environment = [
+            ("PIP_TRUSTED_HOST", "a.example b.example:81"),
+            ("PIP_CERT", "/c.pem"),
+            ("PIP_PROXY", "http://u:p@proxy"),
+            ("PIP_DEFAULT_TIMEOUT", "180"),
+            ("PIP_RETRIES", "0"),
+            ("PIP_KEYRING_PROVIDER", "subprocess"),
+        ];
+        let process = |environment: &[(&str, &str)]| Process {
+            environment: environment
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            ..Process::default()
+        };
+        let shown = format!("{:?}", Settings::of(&process(&environment)));
+        let expected = "Settings { trusted_hosts: [\"a.example\", \"b.example:81\"], \
+            certificates: Some(\"/c.pem\"), proxy: Some(***), use_keyring: true, \
+            connect_timeout: 10s, idle_timeout: 180s, \
+            retry: Retry { attempts: 1, first_pause: 500ms, longest_pause: 60s } }";
+        assert_eq!(shown, expected);
+        let nonsense = [
+            ("PIP_TIMEOUT", "0"),
+            ("PIP_RETRIES", "-1"),
+            ("PIP_KEYRING_PROVIDER", "auto"),
+        ];
+        let (unset, nonsense) = (
+            Settings::of(&process(&[])),
+            Settings::of(&process(&nonsense)),
+        );
+        assert_eq!(format!("{nonsense:?}"), format!("{unset:?}"));
     }
 }

@@ -11,7 +11,7 @@ use crate::report::Failure;
 #[derive(Debug)]
 pub(super) struct Trouble {
     /// The URL of the request, which a redirect may have led to.
-    pub(super) url: RemoteUrl,
+    pub(super) url: Box<RemoteUrl>,
     /// What failed.
     pub(super) why: Why,
     /// Whether a later attempt may succeed.
@@ -40,7 +40,7 @@ impl Trouble {
     /// Creates one that makes further attempts useless.
     pub(super) fn lasting(url: &RemoteUrl, cause: impl Into<String>) -> Self {
         Self {
-            url: url.clone(),
+            url: Box::new(url.clone()),
             why: Why::Remote(cause.into(), None),
             again: Again::Never,
         }
@@ -57,7 +57,7 @@ impl Trouble {
     /// Passes on an error of this machine.
     pub(super) fn local(url: &RemoteUrl, error: anyhow::Error) -> Self {
         Self {
-            url: url.clone(),
+            url: Box::new(url.clone()),
             why: Why::Local(error),
             again: Again::Never,
         }
@@ -148,7 +148,7 @@ impl Trouble {
         }
     }
 
-    /// Returns the error for the request of `url`, after the last of `attempts`.
+    /// Returns the error for the request of `url`. It says the number of attempts if it is not 1.
     pub(super) fn into_error(self, url: &RemoteUrl, attempts: u32) -> anyhow::Error {
         let (cause, hint) = match self.why {
             Why::Local(error) => return error,
