@@ -24,6 +24,7 @@
 //! | `remote_url`, `secret`, `plain_http` | URLs that may be shown, and that may be requested |
 //! | `trouble` | why an attempt failed, and the text of the error |
 //! | `programs` | `getent` and `keyring`, with a time limit |
+//! | `index` | package indexes: settings, pages, metadata of wheels, and their cache |
 #![cfg_attr(
     not(test),
     expect(
@@ -39,6 +40,7 @@ mod body;
 mod client;
 mod download;
 mod host_names;
+pub mod index;
 mod keyring;
 mod logins;
 mod netrc;

@@ -1,0 +1,6 @@
+//! Package indexes that have the simple repository API.
+#![expect(dead_code, reason = "the resolver does not use it yet")]
+
+pub mod page;
+pub mod project;
+pub mod timestamp;
