@@ -3,4 +3,5 @@
 
 pub mod page;
 pub mod project;
+pub mod settings;
 pub mod timestamp;
