@@ -258,7 +258,14 @@ mod tests {
 
     #[test]
     fn any_other_text_is_a_page_without_links() {
-        for content in ["", "{}", "\0\u{feff}", "<a href=", "<a <a <a href='x", "<<<>>"] {
+        for content in [
+            "",
+            "{}",
+            "\0\u{feff}",
+            "<a href=",
+            "<a <a <a href='x",
+            "<<<>>",
+        ] {
             assert_eq!(read(content).unwrap(), Project::default(), "{content:?}");
         }
         let error = read("<meta name='pypi:repository-version' content='2.0'>").unwrap_err();

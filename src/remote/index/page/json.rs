@@ -18,8 +18,8 @@ use crate::report::Failure;
 /// It is not JSON of this shape, or has an unknown major version.
 pub(super) fn parse(url: &Url, content: &[u8]) -> Result<Project> {
     let bad = || Failure::new("invalid page of a package index");
-    let page: Page = serde_json::from_slice(content)
-        .map_err(|error| bad().because(error.to_string()))?;
+    let page: Page =
+        serde_json::from_slice(content).map_err(|error| bad().because(error.to_string()))?;
     let warning =
         version::check(&page.meta.api_version).map_err(|error| bad().because(error.to_string()))?;
     let mut project = Project {

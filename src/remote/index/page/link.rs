@@ -7,7 +7,13 @@ use crate::remote::index::project::{Hashes, IndexFile, Project};
 
 /// The extensions of source distributions: PEP 625's and older ones.
 const SOURCE_EXTENSIONS: [&str; 7] = [
-    ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.lzma", ".tar",
+    ".tar.gz",
+    ".zip",
+    ".tar.bz2",
+    ".tgz",
+    ".tar.xz",
+    ".tar.lzma",
+    ".tar",
 ];
 
 /// The kinds of files that a page lists.
@@ -115,7 +121,10 @@ mod tests {
                 "../../files/a.whl",
                 Some("https://index.example/files/a.whl"),
             ),
-            ("a.whl?x=1", Some("https://index.example/simple/a/a.whl?x=1")),
+            (
+                "a.whl?x=1",
+                Some("https://index.example/simple/a/a.whl?x=1"),
+            ),
             ("//cdn.example/a.whl", Some("https://cdn.example/a.whl")),
             ("http://u:p@x.example/a.whl", Some("http://x.example/a.whl")),
             ("file:///etc/passwd", None),
@@ -131,7 +140,10 @@ mod tests {
     fn a_file_name_is_the_decoded_end_of_the_path() {
         let name = |url: &str| file_name(&Url::parse(url).unwrap());
         let rows = [
-            ("https://x/a-1%2Bcpu-py3-none-any.whl?q#f", Some("a-1+cpu-py3-none-any.whl")),
+            (
+                "https://x/a-1%2Bcpu-py3-none-any.whl?q#f",
+                Some("a-1+cpu-py3-none-any.whl"),
+            ),
             ("https://x/a/", None),
             ("https://x/..%2fa.whl", None),
             ("https://x/%00.whl", None),
