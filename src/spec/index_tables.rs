@@ -5,6 +5,7 @@
 //! supported there is a warning, and a mistake in `[tool.vpython]` is an error.
 
 use pep508_rs::PackageName;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Located;
@@ -23,16 +24,16 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Index
     }
     if let Some(uv) = tool("uv") {
         // The indexes of `[tool.vpython]` are the only ones; uv's pages of links still count.
-        let has_own = !indexes.indexes.is_empty();
+        let has_own = !indexes.named.is_empty();
         let mut of_uv = of_uv(uv, reader);
         if has_own {
             of_uv
-                .indexes
+                .named
                 .retain(|index| index.role == IndexRole::Explicit);
         }
-        indexes.indexes.extend(of_uv.indexes);
+        indexes.named.extend(of_uv.named);
         indexes = Indexes {
-            indexes: indexes.indexes,
+            named: indexes.named,
             ..of_uv
         };
     }
@@ -71,7 +72,7 @@ fn own<'a>(value: &Value<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
 /// Reads `[tool.uv]`, as far as it is about indexes.
 fn of_uv<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
     let mut indexes = Indexes::default();
-    if let Some(DeValue::Array(tables)) = uv.get("index").map(|value| value.get_ref()) {
+    if let Some(DeValue::Array(tables)) = uv.get("index").map(Spanned::get_ref) {
         for table in tables {
             match table.get_ref().as_table() {
                 Some(table) => uv_index(table, &mut indexes, reader),
@@ -86,7 +87,7 @@ fn of_uv<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
         }
     }
     let has_default = indexes
-        .indexes
+        .named
         .iter()
         .any(|index| index.role == IndexRole::Default);
     for (text, at) in texts(uv.get("index-url"))
@@ -115,7 +116,7 @@ fn of_uv<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
 /// <https://docs.astral.sh/uv/concepts/indexes/#defining-an-index>.
 fn uv_index<'a>(table: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
     let is_set = |key: &str| {
-        let value = table.get(key).map(|value| value.get_ref());
+        let value = table.get(key).map(Spanned::get_ref);
         matches!(value, Some(DeValue::Boolean(true)))
     };
     let text = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
@@ -134,11 +135,11 @@ fn uv_index<'a>(table: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<
         (false, false) => IndexRole::Extra,
     };
     // Of several default indexes, uv takes the first.
-    if role == IndexRole::Default && indexes.indexes.iter().any(|index| index.role == role) {
+    if role == IndexRole::Default && indexes.named.iter().any(|index| index.role == role) {
         return;
     }
     let name = text("name").map(str::to_owned);
-    indexes.indexes.push(SpecIndex { url, name, role });
+    indexes.named.push(SpecIndex { url, name, role });
 }
 
 /// Reads the entries `PROJECT = { index = "NAME" }` of `[tool.uv.sources]`.
@@ -221,7 +222,7 @@ mod tests {
 
     /// The indexes as `ROLE NAME URL LINE`.
     fn indexes(content: &str) -> Vec<String> {
-        let indexes = read(content).unwrap().indexes.indexes;
+        let indexes = read(content).unwrap().indexes.named;
         let row = |index: &SpecIndex| {
             let name = index.name.as_deref().unwrap_or("-");
             let (role, line) = (index.role, index.url.place.line);

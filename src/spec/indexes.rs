@@ -16,7 +16,7 @@ use super::{Located, Location};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Indexes {
     /// The indexes, in the order of the spec.
-    pub indexes: Vec<SpecIndex>,
+    pub named: Vec<SpecIndex>,
     /// The projects that the spec takes from one named index (`[tool.uv.sources]`), each with the
     /// name of the index.
     pub pins: BTreeMap<PackageName, Located<String>>,
@@ -60,9 +60,9 @@ impl Indexes {
     /// Adds an index without a name. Of several default indexes the last one counts, as for pip.
     pub(super) fn add(&mut self, url: Located<IndexUrl>, role: IndexRole) {
         if role == IndexRole::Default {
-            self.indexes.retain(|index| index.role != role);
+            self.named.retain(|index| index.role != role);
         }
-        self.indexes.push(SpecIndex {
+        self.named.push(SpecIndex {
             url,
             name: None,
             role,
