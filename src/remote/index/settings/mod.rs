@@ -19,6 +19,7 @@
 //! before the default one, as by uv: a public index cannot replace a project of a private one by a
 //! higher version, as it can with pip.
 
+mod connections;
 mod layer;
 mod named;
 mod options;
@@ -109,6 +110,10 @@ impl IndexSettings {
         let (configured, warnings) = configured(conf, process)?;
         let mut settings = Self::merge([of_options, of_spec, configured], spec)?;
         settings.warnings = warnings;
+        if let Some(Named { by, .. }) = &settings.client_cert {
+            let what = "client certificates are not supported";
+            settings.warnings.push(format!("{by} is ignored: {what}"));
+        }
         Ok(settings)
     }
 
@@ -155,9 +160,7 @@ impl IndexSettings {
             Some(default) => ConfiguredIndex::from(default),
             None => ConfiguredIndex::pypi()?,
         };
-        settings
-            .indexes
-            .push(settings.with_name_of_spec(default, spec));
+        settings.indexes.push(with_name_of_spec(default, spec));
         settings.indexes.retain(|index| {
             let url = index.url.reveal().trim_end_matches('/');
             known.insert(url.to_owned())
@@ -172,7 +175,7 @@ impl IndexSettings {
 
     /// Adds the extra and explicit indexes of the spec, and its pins.
     fn add_named(&mut self, spec: &Indexes) {
-        for index in &spec.indexes {
+        for index in &spec.named {
             let configured = ConfiguredIndex::from(index);
             match index.role {
                 IndexRole::Extra => self.indexes.push(configured),
@@ -185,18 +188,6 @@ impl IndexSettings {
             .iter()
             .map(|(project, name)| (project.clone(), of_spec(name)))
             .collect();
-    }
-
-    /// Returns the default index with its name, if the spec names it.
-    fn with_name_of_spec(&self, default: ConfiguredIndex, spec: &Indexes) -> ConfiguredIndex {
-        let named = spec
-            .indexes
-            .iter()
-            .find(|index| index.url.value == default.url);
-        ConfiguredIndex {
-            name: named.and_then(|index| index.name.clone()),
-            ..default
-        }
     }
 
     /// Checks that each pin names an index.
@@ -243,7 +234,7 @@ const OF_SPEC: usize = 1;
 /// Returns the settings of the spec that have the form of pip's options.
 fn layer_of_spec(spec: &Indexes) -> Layer {
     let default = spec
-        .indexes
+        .named
         .iter()
         .find(|index| index.role == IndexRole::Default);
     Layer {
@@ -255,6 +246,18 @@ fn layer_of_spec(spec: &Indexes) -> Layer {
             by: NamedBy::Spec(place.clone()),
         }),
         ..Layer::default()
+    }
+}
+
+/// Returns the default index with its name, if the spec names it.
+fn with_name_of_spec(default: ConfiguredIndex, spec: &Indexes) -> ConfiguredIndex {
+    let named = spec
+        .named
+        .iter()
+        .find(|index| index.url.value == default.url);
+    ConfiguredIndex {
+        name: named.and_then(|index| index.name.clone()),
+        ..default
     }
 }
 

@@ -133,7 +133,7 @@ fn the_highest_source_names_the_default_and_all_name_extra_ones() {
         world.indexes(&[]),
         with("https://variable/s by `PIP_INDEX_URL`")
     );
-    world.spec.indexes = vec![
+    world.spec.named = vec![
         spec_index("https://spec/1", None, IndexRole::Extra, 3),
         spec_index("https://spec/s", None, IndexRole::Default, 4),
     ];
@@ -267,7 +267,7 @@ fn no_index_leaves_links_only() {
 #[test]
 fn a_pinned_project_comes_from_its_index_only() {
     let mut world = World::new();
-    world.spec.indexes = vec![
+    world.spec.named = vec![
         spec_index("https://a/s", Some("a"), IndexRole::Extra, 1),
         spec_index("https://b/s", Some("b"), IndexRole::Explicit, 2),
         spec_index("https://d/s", Some("d"), IndexRole::Default, 3),
