@@ -15,7 +15,7 @@ pub struct Timestamp {
 }
 
 /// The length of a day. Leap seconds do not count, as in POSIX.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Timestamp {
     /// Parses a timestamp of RFC 3339 with its offset: `2024-01-02T03:04:05.678Z`.
@@ -24,6 +24,10 @@ impl Timestamp {
     /// The text is not a timestamp, or is before 1970.
     pub fn parse(text: &str) -> Result<Self, String> {
         let bad = || format!("`{text}` is not a timestamp such as `2024-01-02T03:04:05Z`");
+        // The form that PEP 700 requires, of which a page has thousands.
+        if let Ok(time) = humantime::parse_rfc3339(text) {
+            return Self::of_time(time).ok_or_else(bad);
+        }
         let parsed: Datetime = text.parse().map_err(|_| bad())?;
         let (Some(date), Some(time), Some(offset)) = (parsed.date, parsed.time, parsed.offset)
         else {
@@ -76,16 +80,21 @@ impl Timestamp {
         } = time;
         let (second, nanosecond) = (second.unwrap_or(0), nanosecond.unwrap_or(0));
         let text = format!("{date}T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}Z");
-        let local = humantime::parse_rfc3339(&text).ok()?;
-        let since = local.duration_since(UNIX_EPOCH).ok()?;
+        let local = Self::of_time(humantime::parse_rfc3339(&text).ok()?)?;
         let minutes = match offset {
             Offset::Z => 0,
             Offset::Custom { minutes } => i64::from(minutes),
         };
-        let local = i64::try_from(since.as_micros()).ok()?;
         Some(Self {
-            microseconds: local.checked_sub(minutes * 60_000_000)?,
+            microseconds: local.microseconds.checked_sub(minutes * 60_000_000)?,
         })
+    }
+
+    /// Returns a time of the system; none before 1970.
+    fn of_time(time: SystemTime) -> Option<Self> {
+        let since = time.duration_since(UNIX_EPOCH).ok()?;
+        let microseconds = i64::try_from(since.as_micros()).ok()?;
+        Some(Self { microseconds })
     }
 
     fn after(self, duration: Duration) -> Option<Self> {

@@ -26,7 +26,7 @@ pub(super) fn parse(url: &Url, content: &[u8]) -> Result<Project> {
     };
     // The events of the tokenizer, as the tags and their attributes appear.
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| {
-        page.event(event);
+        page.event(&event);
         None::<std::convert::Infallible>
     });
     emitter.naively_switch_states(true);
@@ -88,7 +88,7 @@ const ATTRIBUTES: [&[u8]; 7] = [
 ];
 
 impl Page {
-    fn event(&mut self, event: CallbackEvent<'_>) {
+    fn event(&mut self, event: &CallbackEvent<'_>) {
         let element = &mut self.element;
         match event {
             CallbackEvent::OpenStartTag { name } => {
@@ -98,7 +98,7 @@ impl Page {
                 };
             }
             CallbackEvent::AttributeName { name } => {
-                let known = ATTRIBUTES.iter().position(|known| *known == name);
+                let known = ATTRIBUTES.iter().position(|known| known == name);
                 element.current = known.filter(|index| element.values[*index].is_none());
                 if let Some(index) = element.current {
                     element.values[index] = Some(Vec::new());

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use anyhow::Result;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::{link, version};
@@ -16,7 +17,7 @@ use crate::report::Failure;
 ///
 /// # Errors
 /// It is not JSON of this shape, or has an unknown major version.
-pub(super) fn parse(url: &Url, content: &[u8]) -> Result<Project> {
+pub(super) fn parse(url: &Url, content: &[u8]) -> anyhow::Result<Project> {
     let bad = || Failure::new("invalid page of a package index");
     let page: Page =
         serde_json::from_slice(content).map_err(|error| bad().because(error.to_string()))?;
@@ -45,15 +46,24 @@ fn add(project: &mut Project, base: &Url, file: File<'_>) {
         link::Kind::Source => return project.source_distributions += 1,
         _ => return,
     }
-    let Some(mut url) = link::resolve(base, &file.url) else {
-        return;
+    let url = if link::is_plain(&file.url) {
+        file.url.clone().into_owned()
+    } else {
+        let Some(mut url) = link::resolve(base, &file.url) else {
+            return;
+        };
+        url.set_fragment(None);
+        url.into()
     };
-    url.set_fragment(None);
     project.wheels.push(IndexFile {
         metadata: file.sidecar(),
-        hashes: hashes(file.hashes.as_ref()),
+        hashes: file
+            .hashes
+            .as_ref()
+            .map(RawHashes::read)
+            .unwrap_or_default(),
         file_name: file.filename.into_owned(),
-        url: url.into(),
+        url,
         size: file.size,
         requires_python: file.requires_python.filter(|range| !range.is_empty()),
         yanked: match file.yanked {
@@ -108,7 +118,8 @@ struct File<'a> {
     filename: Cow<'a, str>,
     #[serde(borrow)]
     url: Cow<'a, str>,
-    hashes: Option<BTreeMap<String, String>>,
+    #[serde(borrow)]
+    hashes: Option<RawHashes<'a>>,
     size: Option<u64>,
     requires_python: Option<String>,
     yanked: Option<Flag<String>>,
@@ -147,17 +158,49 @@ enum Flag<T> {
     With(T),
 }
 
-/// Returns the digests of a file.
-fn hashes(hashes: Option<&BTreeMap<String, String>>) -> Hashes {
-    let pairs = hashes.into_iter().flatten();
-    Hashes::of(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
+/// The digests of a file by algorithm, borrowed from the page.
+struct RawHashes<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+/// A text that is borrowed from the page if it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl RawHashes<'_> {
+    fn read(&self) -> Hashes {
+        let pairs = self.0.iter();
+        Hashes::of(pairs.map(|(name, value)| (name.0.as_ref(), value.0.as_ref())))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawHashes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = RawHashes<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("digests by algorithm")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(RawHashes(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(content: &str) -> Result<Project> {
+    fn read(content: &str) -> anyhow::Result<Project> {
         parse(
             &Url::parse("https://index.example/simple/a/").unwrap(),
             content.as_bytes(),

@@ -89,6 +89,32 @@ pub(super) fn resolve(base: &Url, href: &str) -> Option<Url> {
     Some(url)
 }
 
+/// Checks whether a text is a URL as [`resolve`] would return it, without parsing it: a page has
+/// thousands. The client parses the few that are requested.
+pub(super) fn is_plain(href: &str) -> bool {
+    let Some((host, path)) = href
+        .strip_prefix("https://")
+        .and_then(|rest| rest.split_once('/'))
+    else {
+        return false;
+    };
+    let is_host = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+    };
+    let is_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%+=".contains(&byte);
+    let ends_in_letter = host
+        .bytes()
+        .next_back()
+        .is_some_and(|byte| byte.is_ascii_lowercase());
+    let has_dots =
+        path.starts_with('.') || path.contains("/.") || path.to_ascii_lowercase().contains("%2e");
+    ends_in_letter
+        && !host.contains("xn--")
+        && host.bytes().all(is_host)
+        && path.bytes().all(is_path)
+        && !has_dots
+}
+
 /// Returns the last component of the path, decoded; none if it is not a file name.
 pub(super) fn file_name(url: &Url) -> Option<String> {
     let last = url.path_segments()?.next_back()?;
@@ -133,6 +159,34 @@ mod tests {
         ];
         for (href, expected) in rows {
             assert_eq!(resolved(href).as_deref(), expected, "{href}");
+        }
+    }
+
+    #[test]
+    fn a_plain_url_is_what_parsing_returns() {
+        let base = Url::parse("https://index.example/simple/a/").unwrap();
+        let rows = [
+            ("https://files.example/ab/a-1%2Bx-py3-none-any.whl", true),
+            ("https://localhost/a_b~c=1.whl", true),
+            ("https://u:p@files.example/a.whl", false),
+            ("https://FILES.example/a.whl", false),
+            ("https://files.example", false),
+            ("https://files.example:443/a.whl", false),
+            ("https://files.example/x/../a.whl", false),
+            ("https://files.example/./a.whl", false),
+            ("https://files.example/%2E%2e/a.whl", false),
+            ("https://files.example/a b.whl", false),
+            ("https://files.example/a.whl#sha256=0", false),
+            ("https://127.1/a.whl", false),
+            ("https://xn--a/a.whl", false),
+            ("http://files.example/a.whl", false),
+            ("a.whl", false),
+        ];
+        for (href, expected) in rows {
+            assert_eq!(is_plain(href), expected, "{href}");
+            if expected {
+                assert_eq!(String::from(resolve(&base, href).unwrap()), href);
+            }
         }
     }
 
