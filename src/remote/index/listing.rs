@@ -8,7 +8,7 @@ use super::timestamp::Timestamp;
 use crate::remote::RemoteUrl;
 
 /// The wheels of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The index that has the project; none if only pages of links have it.
     pub source: Option<Source>,
@@ -36,15 +36,11 @@ impl Listing {
     pub(super) fn exclude_newer(&mut self, limit: Option<Timestamp>) {
         let Some(limit) = limit else { return };
         let (newer, undated) = (&mut self.newer, &mut self.undated);
-        self.project.wheels.retain(|file| match file.uploaded {
-            Some(time) => {
-                *newer += usize::from(time >= limit);
-                time < limit
-            }
-            None => {
-                *undated += 1;
-                false
-            }
+        self.project.wheels.retain(|file| {
+            let is_newer = file.uploaded.is_some_and(|time| time >= limit);
+            *newer += usize::from(is_newer);
+            *undated += usize::from(file.uploaded.is_none());
+            file.uploaded.is_some() && !is_newer
         });
         if *undated > 0 && self.project.wheels.is_empty() && *newer == 0 {
             let why =

@@ -2,20 +2,20 @@
 //! project they have, and the metadata of a wheel before it is downloaded.
 //!
 //! [`IndexSettings`] says which indexes those are, and [`Index`] reads them. Several threads share
-//! an [`Index`]; each project is requested once in a run, and later runs use the [`cache`].
+//! an [`Index`]; each project is requested once in a run, and later runs use the cache.
 
-pub mod cache;
+mod cache;
 mod find_links;
-pub mod listing;
-pub mod metadata;
-pub mod page;
-pub mod project;
+mod listing;
+mod metadata;
+mod page;
+mod project;
 mod remote_file;
-pub mod settings;
+mod settings;
 #[cfg(test)]
 mod tests;
-pub mod timestamp;
-pub mod transport;
+mod timestamp;
+mod transport;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,16 +24,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::{Context, Result};
 use pep508_rs::PackageName;
 
+pub use listing::{Listing, Source};
+pub use metadata::WheelMetadata;
+pub use page::{Format, parse as parse_page};
+pub use project::{Hashes, IndexFile, Project, Sidecar};
+pub use settings::{ConfiguredIndex, IndexSettings, Named, NamedBy};
+pub use timestamp::Timestamp;
+pub use transport::Transport;
+
 use super::{RemoteUrl, Request};
 use crate::report::Failure;
 use cache::{Cache, Entry, Kind};
 use find_links::FindLinks;
-use listing::{Listing, Source};
-use metadata::{WheelMetadata, WithoutRanges};
-use project::{IndexFile, Project, Sidecar};
-use settings::{ConfiguredIndex, IndexSettings, Named};
-use timestamp::Timestamp;
-use transport::Transport;
+use metadata::WithoutRanges;
 
 /// A value that the first thread that needs it computes; the others wait. An error is shared too.
 type Shared<T> = OnceLock<Result<T, Failure>>;
@@ -115,12 +118,7 @@ impl<'a> Index<'a> {
         if links.is_empty() {
             return Ok(listing.map(Arc::new));
         }
-        let mut listing = listing.unwrap_or_else(|| Listing {
-            source: None,
-            project: Project::default(),
-            newer: 0,
-            undated: 0,
-        });
+        let mut listing = listing.unwrap_or_default();
         listing.add_links(links);
         Ok(Some(Arc::new(listing)))
     }
@@ -140,8 +138,7 @@ impl<'a> Index<'a> {
                 return Ok(Some(Listing {
                     source: Some(Source { index, by }),
                     project,
-                    newer: 0,
-                    undated: 0,
+                    ..Listing::default()
                 }));
             }
         }

@@ -11,7 +11,7 @@ use crate::process::Process;
 use crate::report;
 
 #[path = "../../../tests/it/support/http_server.rs"]
-mod http_server;
+pub(super) mod http_server;
 
 use http_server::{End, Framing, HttpServer, Received, Reply};
 

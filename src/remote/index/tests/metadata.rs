@@ -6,7 +6,7 @@ use super::*;
 use crate::fs::Digest;
 
 /// A wheel whose `METADATA` is before `padding` bytes that cannot be compressed.
-fn wheel(metadata: &str, padding: usize) -> Vec<u8> {
+pub(super) fn wheel(metadata: &str, padding: usize) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::DEFAULT;
     let mut put = |name: &str, content: &[u8]| {
@@ -41,12 +41,7 @@ fn metadata_is_read_from_its_file_else_by_ranges_else_not_at_all() {
         size: Some(large.len() as u64),
         ..file.clone()
     };
-    let listing = Listing {
-        source: None,
-        project: Project::default(),
-        newer: 0,
-        undated: 0,
-    };
+    let listing = Listing::default();
     let settings = settings(&[], &[]);
     let read = |table: &Table, file: &IndexFile| {
         let index = Index::new(table, &settings, Options::default());
@@ -131,7 +126,7 @@ fn metadata_of_a_wheel_with_a_digest_is_cached() {
     let file = IndexFile {
         file_name: WHEEL.into(),
         url: url.into(),
-        hashes: project::Hashes {
+        hashes: Hashes {
             sha256: Some(Digest::of(&body)),
             ..Default::default()
         },
@@ -145,12 +140,7 @@ fn metadata_of_a_wheel_with_a_digest_is_cached() {
             ..Answer::default()
         },
     );
-    let listing = Listing {
-        source: None,
-        project: Project::default(),
-        newer: 0,
-        undated: 0,
-    };
+    let listing = Listing::default();
     let settings = settings(&[], &[]);
     let read = |file: &IndexFile| {
         let options = Options {
@@ -164,7 +154,7 @@ fn metadata_of_a_wheel_with_a_digest_is_cached() {
     };
     assert_eq!([read(&file), read(&file)], [1, 0]);
     let without = IndexFile {
-        hashes: project::Hashes::default(),
+        hashes: Hashes::default(),
         ..file
     };
     assert_eq!([read(&without), read(&without)], [1, 1]);

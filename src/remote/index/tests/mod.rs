@@ -4,11 +4,11 @@
 mod cached;
 mod listings;
 mod metadata;
+mod served;
 mod table;
 
 use super::*;
 use crate::spec::IndexUrl;
-use settings::NamedBy;
 use table::{Answer, Table, html};
 
 /// Settings with these indexes and pages of links.
