@@ -86,6 +86,15 @@ pub mod testing {
     pub mod process {
         pub use crate::process::{Process, variable};
     }
+    pub mod remote {
+        pub use crate::remote::{ContentRange, Range, RemoteUrl, Request, Response};
+        pub mod index {
+            pub use crate::remote::index::{
+                Format, Index, IndexFile, IndexSettings, Listing, Options, Project, Transport,
+                WheelMetadata, parse_page,
+            };
+        }
+    }
     pub mod report {
         pub use crate::report::{one_line, render};
     }
