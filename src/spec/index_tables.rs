@@ -2,7 +2,7 @@
 //! `index-url`, `extra-index-url`, `find-links`, `no-index` and `sources` in `[tool.uv]`.
 //!
 //! uv's own keys are read so that a script or project that works with uv works here. What is not
-//! supported there is a warning, and a mistake in `[tool.vpython]` is an error.
+//! supported there is a warning of `fetch`, and a mistake in `[tool.vpython]` is an error.
 
 use pep508_rs::PackageName;
 use toml::Spanned;
@@ -25,7 +25,9 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Index
     if let Some(uv) = tool("uv") {
         // The indexes of `[tool.vpython]` are the only ones; uv's pages of links still count.
         let has_own = !indexes.named.is_empty();
+        let before = reader.warnings.len();
         let mut of_uv = of_uv(uv, reader);
+        of_uv.warnings = reader.warnings.split_off(before);
         if has_own {
             of_uv
                 .named
@@ -290,7 +292,8 @@ mod tests {
              without a base",
             "`/src/vpython.toml`, line 20: `tool.uv.sources.many` is ignored: vpython does not choose an index by marker",
         ];
-        assert_eq!(spec.warnings, warnings);
+        assert_eq!(spec.indexes.warnings, warnings);
+        assert_eq!(spec.warnings, [""; 0]);
     }
 
     #[test]

@@ -22,10 +22,13 @@ pub struct Indexes {
     pub pins: BTreeMap<PackageName, Located<String>>,
     /// Pages with links to files of any project (`--find-links`).
     pub find_links: Vec<Located<IndexUrl>>,
-    /// Hosts that may be reached without verified TLS (`--trusted-host`), as `host` or `host:port`.
+    /// Hosts that may be reached by plain HTTP (`--trusted-host`), as `host` or `host:port`.
     pub trusted_hosts: Vec<Located<String>>,
     /// Where the spec forbids the use of indexes (`--no-index`); pages of links remain.
     pub no_index: Option<Location>,
+    /// What vpython cannot use, one sentence each, with the location. A launch that reads no index
+    /// does not report it.
+    pub warnings: Vec<String>,
 }
 
 /// An index of a spec.

@@ -48,6 +48,7 @@ impl Reader<'_> {
             Err(why) => {
                 let text = IndexUrl::hide_secrets(text);
                 self.spec
+                    .indexes
                     .warnings
                     .push(format!("{place}: `{option} {text}` is ignored: {why}"));
                 None

@@ -58,7 +58,7 @@ pub(super) struct Options {
     /// Whether indexes are not used.
     #[arg(long, action = ArgAction::Count)]
     pub no_index: u8,
-    /// Hosts that may be reached without verified TLS.
+    /// Hosts that may be reached by plain HTTP.
     #[arg(long, allow_hyphen_values = true)]
     pub trusted_host: Vec<String>,
     // The following options have no effect: vpython installs only wheels.

@@ -278,8 +278,7 @@ fn options_that_only_pip_honours_cause_a_warning_on_every_launch() {
     world.write("requirements.txt", text);
     let warning = "vpython: warning: `[WORLD]/work/requirements.txt`, line";
     let warnings = format!(
-        "{warning} 1: `--index-url file:///simple` is ignored: its scheme is `file`, not `https`\n\
-         {warning} 3: `--no-binary` is ignored: vpython builds nothing from source\n\
+        "{warning} 3: `--no-binary` is ignored: vpython builds nothing from source\n\
          {warning} 5: `--config-settings` is ignored: vpython builds nothing from source\n"
     );
     for _ in 0..2 {

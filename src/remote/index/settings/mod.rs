@@ -63,7 +63,7 @@ pub struct IndexSettings {
     pub directories: Vec<Named<PathBuf>>,
     /// What disables the indexes.
     pub no_index: Option<NamedBy>,
-    /// Hosts that need no verified TLS, as `host` or `host:port`.
+    /// Hosts that may be reached by plain HTTP, as `host` or `host:port`.
     pub trusted_hosts: Vec<Named<String>>,
     /// A file of certificate authorities.
     pub cert: Option<Named<PathBuf>>,
@@ -77,7 +77,7 @@ pub struct IndexSettings {
     pub proxy: Option<Named<Secret>>,
     /// How the program `keyring` is asked for passwords.
     pub keyring_provider: Option<Named<KeyringProvider>>,
-    /// Settings files that are not used, one sentence each.
+    /// Settings that are not used, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ impl IndexSettings {
         let of_spec = layer_of_spec(spec);
         let (configured, warnings) = configured(conf, process)?;
         let mut settings = Self::merge([of_options, of_spec, configured], spec)?;
-        settings.warnings = warnings;
+        settings.warnings = [warnings, spec.warnings.clone()].concat();
         if let Some(Named { by, .. }) = &settings.client_cert {
             let what = "client certificates are not supported";
             settings.warnings.push(format!("{by} is ignored: {what}"));

@@ -29,7 +29,7 @@ struct Options {
     /// No index at all.
     #[arg(long, action = ArgAction::Count)]
     no_index: u8,
-    /// Hosts without verified TLS.
+    /// Hosts that may be reached by plain HTTP.
     #[arg(long)]
     trusted_host: Vec<String>,
     /// Certificate authorities.
