@@ -18,6 +18,7 @@
 //! | [`memo`] | what an earlier launch found, and whether it is still valid |
 //! | [`store`] | environments and unpacked wheels, by key and digest; build locks, pruning |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
+//! | [`remote`] | the HTTP client; used only by what the user asked to fetch |
 //! | [`wheel`] | file names, archives, metadata and RECORD of wheels |
 //! | [`interpreter`] | finding interpreters, their facts and wheel tags |
 //! | [`spec`] | the requirements, and the location where each is written |
@@ -43,6 +44,7 @@ mod memo;
 mod plan;
 mod portable;
 mod process;
+mod remote;
 mod report;
 mod spec;
 mod store;
@@ -99,6 +101,15 @@ pub mod testing {
     }
     pub mod process {
         pub use crate::process::{Process, variable};
+    }
+    pub mod remote {
+        pub use crate::remote::{ContentRange, Range, RemoteUrl, Request, Response};
+        pub mod index {
+            pub use crate::remote::index::{
+                Format, Index, IndexFile, IndexSettings, Listing, Options, Project, Transport,
+                WheelMetadata, parse_page,
+            };
+        }
     }
     pub mod report {
         pub use crate::report::{one_line, render};

@@ -25,6 +25,8 @@ use anyhow::Result;
 
 pub use chosen::Chosen;
 pub use conf::Conf;
+#[cfg(test)]
+pub use conf::Set;
 pub use documents::{completions, manual};
 pub use flags::{LogLevel, help};
 pub use options::{

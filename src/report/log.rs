@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use anyhow::Result;
-use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
 use tracing_subscriber::Layer;
@@ -22,6 +21,8 @@ use crate::fs;
 
 /// The prefix of the targets of vpython's own events.
 const OURS: &str = "vpython";
+/// The prefixes of the targets of events that may quote a request, with its signature or login.
+const SECRETIVE: [&str; 2] = ["ureq", "rustls"];
 /// Flushes and ends the trace when it is dropped. No code panics while holding the lock.
 static TRACE: Mutex<Option<FlushGuard>> = Mutex::new(None);
 
@@ -48,7 +49,9 @@ pub fn start(level: Option<Level>, trace: Option<&Path>, user: u32) -> Result<()
                 .with_filter(filter_fn(is_ours).with_max_level_hint(level))
                 .boxed()
         } else {
-            log.with_filter(LevelFilter::from_level(level)).boxed()
+            let is_shown = move |event: &Metadata| *event.level() <= level && has_no_secret(event);
+            log.with_filter(filter_fn(is_shown).with_max_level_hint(level))
+                .boxed()
         }
     });
     let trace = trace.map(|path| {
@@ -59,7 +62,7 @@ pub fn start(level: Option<Level>, trace: Option<&Path>, user: u32) -> Result<()
         if let Ok(mut trace) = TRACE.lock() {
             *trace = Some(guard);
         }
-        Ok::<_, anyhow::Error>(layer)
+        Ok::<_, anyhow::Error>(layer.with_filter(filter_fn(has_no_secret)))
     });
     // Setting a second subscriber fails, which happens only in tests.
     let _ = tracing_subscriber::registry()
@@ -67,6 +70,14 @@ pub fn start(level: Option<Level>, trace: Option<&Path>, user: u32) -> Result<()
         .with(trace.transpose()?)
         .try_init();
     Ok(())
+}
+
+/// Checks whether an event is not one of the HTTP client's libraries. Its own events, which hide
+/// secrets, are those of `remote`.
+fn has_no_secret(event: &Metadata) -> bool {
+    !SECRETIVE
+        .iter()
+        .any(|prefix| event.target().starts_with(prefix))
 }
 
 /// The format for users: like warnings, without module and time.

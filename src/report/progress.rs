@@ -5,6 +5,7 @@
 //! waits for another program. Nothing is drawn for the first 400 ms, so that a quick launch stays
 //! silent. If stderr is not a terminal, there is neither a line nor a thread.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -21,6 +22,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// The formats for a known and an unknown total. Both fit a terminal of any usual width.
 const COUNTED: &str = "vpython: {msg} [{wide_bar}] {percent:>3}%";
 const UNCOUNTED: &str = "vpython: {msg} {spinner} {elapsed}";
+/// The format for downloads, with a message such as `3/37 files`.
+const DOWNLOAD: &str =
+    "vpython: downloading {msg}, {bytes}/{total_bytes} at {bytes_per_sec} [{wide_bar}]";
 
 static LINE: Mutex<Option<Line>> = Mutex::new(None);
 
@@ -66,16 +70,16 @@ impl Line {
         })
     }
 
-    fn begin(&self, what: &'static str, total: u64) {
+    fn begin(&self, message: impl Into<Cow<'static, str>>, template: &str, total: u64) {
         self.done.store(0, Ordering::Relaxed);
-        let template = if total == 0 { UNCOUNTED } else { COUNTED };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar
                 .set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
         }
         self.bar.set_length(total);
         self.bar.set_position(0);
-        self.bar.set_message(what);
+        self.bar.reset_eta();
+        self.bar.set_message(message);
     }
 
     fn end(self) {
@@ -114,27 +118,74 @@ pub(super) fn aside<T>(write: impl FnOnce() -> T) -> T {
 }
 
 /// The progress of one task. Shared between threads.
-pub struct Progress(Option<Arc<AtomicU64>>);
+pub struct Progress(Option<Task>);
+
+/// The task that the line shows.
+#[derive(Default)]
+struct Task {
+    done: Arc<AtomicU64>,
+    files: Option<Files>,
+}
+
+/// The number of files of a download, which are complete and which are not.
+struct Files {
+    bar: ProgressBar,
+    done: AtomicU64,
+    total: u64,
+}
 
 impl Progress {
     /// Starts a task of size `total`, in bytes or files. `what` describes it, as in `unpacking the
     /// wheels`.
     #[must_use]
     pub fn start(what: &'static str, total: u64) -> Self {
+        let template = if total == 0 { UNCOUNTED } else { COUNTED };
+        Self::begin(|line| {
+            line.begin(what, template, total);
+            None
+        })
+    }
+
+    /// Starts the download of `files` files of together `bytes` bytes. The line shows the bytes,
+    /// their rate, and the number of complete files.
+    #[expect(dead_code, reason = "`fetch` uses it with the next change")]
+    #[must_use]
+    pub fn download(files: u64, bytes: u64) -> Self {
+        Self::begin(|line| {
+            line.begin(files_done(0, files), DOWNLOAD, bytes);
+            Some(Files {
+                bar: line.bar.clone(),
+                done: AtomicU64::new(0),
+                total: files,
+            })
+        })
+    }
+
+    /// Makes sure that there is a line, if one can be drawn, and starts a task on it.
+    fn begin(start: impl FnOnce(&Line) -> Option<Files>) -> Self {
         let mut line = line();
         if line.is_none() {
             *line = Line::start();
         }
-        Self(line.as_ref().map(|line| {
-            line.begin(what, total);
-            Arc::clone(&line.done)
+        Self(line.as_ref().map(|line| Task {
+            files: start(line),
+            done: Arc::clone(&line.done),
         }))
+    }
+
+    /// Counts a file of a download as complete.
+    #[expect(dead_code, reason = "`fetch` uses it with the next change")]
+    pub fn finish_file(&self) {
+        if let Some(files) = self.0.as_ref().and_then(|task| task.files.as_ref()) {
+            let done = files.done.fetch_add(1, Ordering::Relaxed) + 1;
+            files.bar.set_message(files_done(done, files.total));
+        }
     }
 
     /// Counts `more` units as done.
     pub fn advance(&self, more: u64) {
-        if let Some(done) = &self.0 {
-            done.fetch_add(more, Ordering::Relaxed);
+        if let Some(task) = &self.0 {
+            task.done.fetch_add(more, Ordering::Relaxed);
         }
     }
 
@@ -146,6 +197,11 @@ impl Progress {
             rest: AtomicU64::new(size),
         }
     }
+}
+
+fn files_done(done: u64, total: u64) -> String {
+    let plural = if total == 1 { "" } else { "s" };
+    format!("{done}/{total} file{plural}")
 }
 
 /// A part of a task. When it is dropped, its remainder counts as done.
@@ -179,8 +235,8 @@ mod tests {
     #[test]
     fn a_part_counts_for_its_whole_size() {
         for (counted, expected) in [(&[][..], 0), (&[3, 4][..], 7), (&[3, 4, 5][..], 10)] {
-            let progress = Progress(Some(Arc::default()));
-            let done = || progress.0.as_ref().unwrap().load(Ordering::Relaxed);
+            let progress = Progress(Some(Task::default()));
+            let done = || progress.0.as_ref().unwrap().done.load(Ordering::Relaxed);
             let part = progress.part(10);
             for more in counted {
                 part.advance(*more);

@@ -7,6 +7,8 @@
 mod dependency_tables;
 mod find;
 mod holds;
+mod index_tables;
+mod indexes;
 mod listed;
 mod location;
 mod luci;
@@ -36,6 +38,7 @@ use anyhow::Result;
 
 pub use find::{Block, Finding, Probe, Probed, SearchLog, find, find_by};
 pub use holds::holds;
+pub use indexes::{IndexRole, IndexUrl, Indexes, SpecIndex};
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 use location::Places;
 pub use location::{Located, Location, Origin, STANDARD_INPUT};
@@ -123,6 +126,8 @@ pub struct Spec {
     pub packages: Packages,
     /// Wheel directories that the spec names, as absolute paths.
     pub wheelhouses: Vec<Located<PathBuf>>,
+    /// The package indexes that the spec names.
+    pub indexes: Indexes,
     /// Import roots of first-party code, as absolute paths.
     pub python_path: Vec<PathBuf>,
     /// Further target platforms, in addition to the current one.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use toml::de::DeTable;
 
+use super::index_tables;
 use super::pyproject::{self, Project};
 use super::toml_reader::Reader;
 use super::{
@@ -17,8 +18,9 @@ use super::{
 };
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 8] = [
+const TOOL_KEYS: [&str; 9] = [
     "wheels",
+    "index",
     "python-path",
     "no-deps",
     "platforms",
@@ -79,6 +81,7 @@ impl<'a> Reader<'a> {
         };
         let mut spec = Spec {
             requires_python,
+            indexes: index_tables::read(document, self),
             ..Spec::default()
         };
         let mut requirements = Requirements {

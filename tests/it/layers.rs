@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The stages, lowest first. Each may use those before it.
-const STAGES: [&str; 13] = [
+const STAGES: [&str; 14] = [
     "invocation",
     "spec",
     "interpreter",
     "wheel",
+    "remote",
     "plan",
     "store",
     "memo",
@@ -172,7 +173,7 @@ fn modules_use_only_the_layers_below_them() {
 #[test]
 fn a_broken_layer_rule_is_reported() {
     #[rustfmt::skip]
-    let rows: [(&str, &str, &[&str]); 21] = [
+    let rows: [(&str, &str, &[&str]); 22] = [
         ("spec/find.rs", "use crate::plan::Plan;", &["spec/find.rs names `plan`"]),
         ("spec/find.rs", "use crate::{fs, plan::Plan};", &["spec/find.rs names `plan`"]),
         ("spec/find.rs", "use crate::{report::{Failure, nearest}, plan};", &["spec/find.rs names `plan`"]),
@@ -180,6 +181,7 @@ fn a_broken_layer_rule_is_reported() {
         ("spec/mod.rs", "#[cfg(test)]\nmod oracle;\nuse crate::store;", &["spec/mod.rs names `store`"]),
         ("spec/mod.rs", "fn f(x: &super::store::Store) {}", &["spec/mod.rs names `store`"]),
         ("spec/mod.rs", "use super::plan;", &["spec/mod.rs names `plan`"]),
+        ("remote/mod.rs", "use crate::plan;", &["remote/mod.rs names `plan`"]),
         ("exec.rs", "fn f() { crate::build::environment() }", &["exec.rs names `build`"]),
         ("exec.rs", "use super::build;", &["exec.rs names `build`"]),
         ("launch.rs", "use crate::tool;", &["launch.rs names `tool`"]),
@@ -206,6 +208,7 @@ fn a_permitted_use_is_not_reported() {
     let rows = [
         ("plan/mod.rs", "use crate::spec::{Spec, store};\nuse super::invocation::Invocation;\nuse crate::fs;"),
         ("plan/resolve/mod.rs", "use super::wheelhouse::Wheelhouse;\nuse super::super::tags;"),
+        ("plan/mod.rs", "use crate::remote;"),
         ("store/publish.rs", "use super::entry::{self, Entry};\nuse super::plan_of;"),
         ("launch.rs", "use crate::{build, exec};"),
         ("tool/install.rs", "use crate::{build, launch};"),

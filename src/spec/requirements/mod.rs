@@ -1,9 +1,10 @@
 //! pip's form: a `requirements.txt`, with the files that it names.
 //!
-//! vpython installs wheels from directories only, and has neither an index nor source builds: a
-//! requirement that names a URL is an error, and an option that only names an index is a warning.
+//! A launch installs wheels from directories only, and builds nothing from source: a requirement
+//! that names a URL is an error. Options about indexes become [`Spec::indexes`], for `fetch`.
 //! Parsing reports all mistakes in all files at once, each with its file and line.
 
+mod index_options;
 mod lines;
 mod options;
 mod requirement;
@@ -156,6 +157,7 @@ impl<'a> Reader<'a> {
     /// Applies a line that consists of options only.
     fn options(&mut self, options: Options, text: &SpecText, place: &Location) {
         self.warn_about_ignored_options(&options, place);
+        self.index_options(&options, place);
         // Options that vpython cannot honor are errors.
         for project in options.editable {
             let what = format!(
@@ -189,19 +191,6 @@ impl<'a> Reader<'a> {
                 .warnings
                 .push(format!("{place}: `{option}` is ignored: {why}"));
         };
-        // Options about an index.
-        if !options.index_url.is_empty() {
-            warn(
-                "--index-url",
-                "vpython installs from directories, not from an index",
-            );
-        }
-        if !options.extra_index_url.is_empty() {
-            warn(
-                "--extra-index-url",
-                "vpython installs from directories, not from an index",
-            );
-        }
         // Options about source builds.
         if options
             .no_binary
@@ -227,10 +216,8 @@ impl<'a> Reader<'a> {
                 }
             },
             Ok(url) if url.scheme().starts_with("http") => {
-                let why = "vpython installs from directories, not from URLs";
-                return self.spec.warnings.push(format!(
-                    "{place}: `--find-links {directory}` is ignored: {why}"
-                ));
+                let page = self.index_url("--find-links", directory, place);
+                return self.spec.indexes.find_links.extend(page);
             }
             _ => text.resolve(directory),
         };

@@ -25,7 +25,7 @@ pub(super) struct Options {
     /// The accepted digests of the wheel.
     #[arg(long, allow_hyphen_values = true)]
     pub hash: Vec<String>,
-    /// Wheel directories.
+    /// Wheel directories, or pages of links.
     #[arg(long, short, allow_hyphen_values = true)]
     pub find_links: Vec<String>,
     /// Whether pre-releases are candidates.
@@ -37,8 +37,10 @@ pub(super) struct Options {
     /// Projects to import from their source directories.
     #[arg(long, short, allow_hyphen_values = true)]
     pub editable: Vec<String>,
+    /// The index instead of PyPI.
     #[arg(long, visible_alias = "pypi-url", short, allow_hyphen_values = true)]
     pub index_url: Vec<String>,
+    /// Further indexes.
     #[arg(long, allow_hyphen_values = true)]
     pub extra_index_url: Vec<String>,
     /// Projects to build from source.
@@ -53,15 +55,17 @@ pub(super) struct Options {
     pub config_settings: Vec<String>,
     #[arg(long, allow_hyphen_values = true)]
     pub global_option: Vec<String>,
-    // The following options have no effect: there is no index, and vpython installs only wheels.
+    /// Whether indexes are not used.
     #[arg(long, action = ArgAction::Count)]
-    no_index: u8,
+    pub no_index: u8,
+    /// Hosts that may be reached by plain HTTP.
+    #[arg(long, allow_hyphen_values = true)]
+    pub trusted_host: Vec<String>,
+    // The following options have no effect: vpython installs only wheels.
     #[arg(long, allow_hyphen_values = true)]
     only_binary: Vec<String>,
     #[arg(long, action = ArgAction::Count)]
     prefer_binary: u8,
-    #[arg(long, allow_hyphen_values = true)]
-    trusted_host: Vec<String>,
     #[arg(long, allow_hyphen_values = true)]
     use_feature: Vec<String>,
 }

@@ -56,6 +56,10 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
     let locked = Reader::read(&lock, Role::Constraints, process)?;
     spec.warnings.extend(locked.warnings);
     spec.wheelhouses.extend(locked.wheelhouses);
+    // `uv pip compile --emit-index-url` writes the indexes of the lock.
+    if spec.indexes.is_empty() {
+        spec.indexes = locked.indexes;
+    }
     spec.sources.extend(locked.sources);
     let Packages::Required(locked) = locked.packages else {
         return Ok(spec);

@@ -278,6 +278,10 @@ no_text_breaks! {
     no_listing_breaks_its_reader "listing"
     no_memo_breaks_its_reader "memo"
     no_facts_break_their_reader "facts"
+    no_index_page_in_json_breaks_its_reader "index-json"
+    no_index_page_in_html_breaks_its_reader "index-html"
+    no_pip_conf_breaks_its_reader "pip-conf"
+    no_remote_wheel_breaks_its_reader "remote-wheel"
 }
 
 #[test]

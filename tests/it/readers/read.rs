@@ -6,6 +6,8 @@
 //! the same value.
 
 // Named by its path, since the fuzz targets name this file by its path.
+#[path = "read/index.rs"]
+mod index;
 #[path = "read/written.rs"]
 mod written;
 
@@ -31,7 +33,7 @@ pub struct Reader {
 }
 
 /// All readers.
-pub const READERS: [Reader; 19] = [
+pub const READERS: [Reader; 23] = [
     Reader {
         name: "vpython-toml",
         read: |directory, bytes| spec(directory, "vpython.toml", bytes).map(drop),
@@ -107,6 +109,22 @@ pub const READERS: [Reader; 19] = [
     Reader {
         name: "facts",
         read: facts_file,
+    },
+    Reader {
+        name: "index-json",
+        read: index::json,
+    },
+    Reader {
+        name: "index-html",
+        read: index::html,
+    },
+    Reader {
+        name: "pip-conf",
+        read: index::pip_conf,
+    },
+    Reader {
+        name: "remote-wheel",
+        read: index::remote_wheel,
     },
 ];
 

@@ -95,6 +95,23 @@ const MANIFEST: &str = "{\"key\":\"3b8c2f0a9d5e41768c0b27e4f19a6d3c5b80e7f2\",\"
      \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}],\"site\":{\"folder\":\"lib/python3.11/site-packages\",\
      \"seconds\":1,\"nanoseconds\":2}}";
 
+const INDEX_JSON: &str = "{\"meta\":{\"api-version\":\"1.1\",\"_last-serial\":7},\"name\":\"a\",\"versions\":[\"1\"],\"project-status\":\
+     {\"status\":\"archived\"},\"files\":[{\"filename\":\"a-1-py3-none-any.whl\",\"url\":\"../../f/a-1-py3-none-any.whl\",\"hashes\":{\"sha256\":\
+     \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"md5\":\"00\"},\"size\":3,\"requires-python\":\">=3.8\",\"yanked\":\
+     \"why\",\"upload-time\":\"2024-01-02T03:04:05.678901Z\",\"core-metadata\":{\"sha256\":\
+     \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}},{\"filename\":\"a-1.tar.gz\",\"url\":\"https://x.invalid/a-1.tar.gz\",\
+     \"hashes\":{},\"requires-python\":null,\"yanked\":false,\"dist-info-metadata\":true}]}";
+
+const INDEX_HTML: &str = "<!DOCTYPE html>\n<html><head><meta name=\"pypi:repository-version\" content=\"1.0\"><base \
+     href=\"https://x.invalid/f/\"></head><body><!-- x --><script>'<a href=x.whl>'</script>\n<a href=\"a-1-py3-none-any.whl#sha256=\
+     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" data-requires-python=\"&gt;=3.8\" data-yanked=\"&quot;why&quot;\" \
+     data-core-metadata=\"sha256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\">a-1-py3-none-any.whl</a><br/>\n\
+     <a href='http://u:p@x.invalid/a-1%2Bx-py3-none-any.whl' data-yanked data-dist-info-metadata=true>x</a>\n<a href=a-1.zip>y</a></body></html>";
+
+const PIP_CONF: &str = "# of the site\n[global]\nindex-url = https://u:correct-horse@x.invalid/simple\nextra-index-url =\n    https://y.invalid/s\n    \
+     https://z.invalid/s\n; more\ntrusted-host: y.invalid z.invalid:8080\ntimeout = 15\nno-index = false\n[install]\nretries = 3\nproxy = \
+     http://u:correct-horse@proxy:3128\nfind-links = wheels ~/w https://x.invalid/l\ncert = ca.pem\n[list]\nformat = columns\n";
+
 /// The seed texts of a reader.
 pub fn seeds(reader: &str) -> Vec<Vec<u8>> {
     let commented = |text: &str| {
@@ -133,7 +150,10 @@ pub fn seeds(reader: &str) -> Vec<Vec<u8>> {
         "listing" => vec![listing()],
         "memo" => vec![MEMO.into(), MANIFEST.into()],
         "facts" => vec![FACTS.into()],
-        "wheel" => return vec![wheel_with(&[]).expect("a wheel")],
+        "index-json" => vec![INDEX_JSON.into()],
+        "index-html" => vec![INDEX_HTML.into()],
+        "pip-conf" => vec![PIP_CONF.into()],
+        "wheel" | "remote-wheel" => return vec![wheel_with(&[]).expect("a wheel")],
         "archive" => return vec![tar(), zip()],
         unknown => panic!("there is no reader `{unknown}`"),
     };

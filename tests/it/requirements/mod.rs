@@ -273,15 +273,12 @@ vpython: error: bad spec in `[WORLD]/work/requirements.txt`
 #[test]
 fn options_that_only_pip_honours_cause_a_warning_on_every_launch() {
     let world = world();
-    let text = "-i https://example.org/simple\n--extra-index-url=https://example.org/x\n--no-binary :all:\n\
+    let text = "-i file:///simple\n--extra-index-url=https://example.org/x\n--no-binary :all:\n\
                 -f https://example.org/links\none<2 --config-settings=a=b\n";
     world.write("requirements.txt", text);
     let warning = "vpython: warning: `[WORLD]/work/requirements.txt`, line";
-    let directories = "is ignored: vpython installs from directories, not from an index";
     let warnings = format!(
-        "{warning} 1: `--index-url` {directories}\n{warning} 2: `--extra-index-url` {directories}\n\
-         {warning} 3: `--no-binary` is ignored: vpython builds nothing from source\n\
-         {warning} 4: `--find-links https://example.org/links` is ignored: vpython installs from directories, not from URLs\n\
+        "{warning} 3: `--no-binary` is ignored: vpython builds nothing from source\n\
          {warning} 5: `--config-settings` is ignored: vpython builds nothing from source\n"
     );
     for _ in 0..2 {

@@ -1,0 +1,87 @@
+//! [`Client`]: the requests of callers.
+
+use anyhow::Result;
+
+use super::agents::Agents;
+use super::attempt::{Answer, Headers};
+use super::logins::Logins;
+use super::request::content_range;
+use super::{Request, Response, Settings};
+use crate::process::Process;
+use crate::report::Failure;
+
+/// An HTTP client, shared by all threads of a run.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) settings: Settings,
+    pub(super) agents: Agents,
+    pub(super) logins: Logins,
+}
+
+impl Client {
+    /// Creates a client. Reads no file, starts no thread and opens no socket.
+    ///
+    /// # Errors
+    /// The URL of a proxy is not valid, or the process has more privileges than its caller, who
+    /// could choose what it trusts by environment variables.
+    pub fn new(process: &Process, settings: Settings) -> Result<Self> {
+        if process.is_elevated {
+            return Err(Failure::new(
+                "cannot use the network with more privileges than the caller",
+            )
+            .into());
+        }
+        Ok(Self {
+            agents: Agents::of(process, &settings)?,
+            logins: Logins::of(process, &settings),
+            settings,
+        })
+    }
+
+    /// Requests a document, as often as the settings say.
+    ///
+    /// # Errors
+    /// The last attempt fails, the body is larger than the limit, the status is none that
+    /// [`Response::status`] names, or the URL is one of plain http that the configuration does not
+    /// permit. The error is a [`Failure`] that names the URL.
+    pub fn get(&self, request: &Request<'_>) -> Result<Response> {
+        self.logins.remember(request.url);
+        let headers = Headers {
+            accept: request.accept,
+            // A part of a compressed body is not compressed by itself.
+            accept_encoding: if request.range.is_some() {
+                "identity"
+            } else {
+                "gzip"
+            },
+            if_none_match: request.if_none_match,
+            range: request.range.map(|range| range.to_string()),
+            if_range: None,
+        };
+        self.settings.retry.run(request.url, |_| {
+            let mut answer = self.attempt(request.url, &headers)?;
+            let body = if matches!(answer.status, 304 | 404 | 410 | 416) {
+                Vec::new()
+            } else {
+                self.read_body(&mut answer, request.limit)?
+            };
+            answer.log(body.len() as u64);
+            Ok(response(&answer, body))
+        })
+    }
+}
+
+fn response(answer: &Answer, body: Vec<u8>) -> Response {
+    let text = |name| answer.header(name).map(str::to_owned);
+    Response {
+        status: answer.status,
+        url: answer.url.clone(),
+        etag: text("etag"),
+        last_modified: text("last-modified"),
+        cache_control: text("cache-control"),
+        age: answer.header("age").and_then(|age| age.trim().parse().ok()),
+        content_type: text("content-type"),
+        content_range: answer.header("content-range").and_then(content_range),
+        body,
+    }
+}

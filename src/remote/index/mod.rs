@@ -1,0 +1,283 @@
+//! Package indexes that have the simple repository API, and pages of links: which wheels of a
+//! project they have, and the metadata of a wheel before it is downloaded.
+//!
+//! [`IndexSettings`] says which indexes those are, and [`Index`] reads them. Several threads share
+//! an [`Index`]; each project is requested once in a run, and later runs use the cache.
+
+mod cache;
+mod find_links;
+mod listing;
+mod metadata;
+mod page;
+mod project;
+mod remote_file;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+mod transport;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context, Result};
+use pep508_rs::PackageName;
+
+pub use listing::{Listing, Source};
+pub use metadata::WheelMetadata;
+pub use page::{Format, parse as parse_page};
+pub use project::{Hashes, IndexFile, Project, Sidecar};
+pub use settings::{ConfiguredIndex, IndexSettings, Named, NamedBy};
+pub use timestamp::Timestamp;
+pub use transport::Transport;
+
+use super::{RemoteUrl, Request};
+use crate::report::Failure;
+use cache::{Cache, Entry, Kind};
+use find_links::FindLinks;
+use metadata::WithoutRanges;
+
+/// A value that the first thread that needs it computes; the others wait. An error is shared too.
+type Shared<T> = OnceLock<Result<T, Failure>>;
+
+/// Which cached answers are used without asking the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// Those that are younger than their maximum age.
+    #[default]
+    Fresh,
+    /// None: each page is confirmed or requested again (`--refresh`).
+    Confirmed,
+}
+
+/// How an [`Index`] is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The directory of the cache; none to cache nothing.
+    pub cache: Option<PathBuf>,
+    /// Which cached answers are used.
+    pub freshness: Freshness,
+    /// The upload time from which on files are left out (`--exclude-newer`).
+    pub exclude_newer: Option<Timestamp>,
+}
+
+/// The package indexes of a run.
+pub struct Index<'a> {
+    transport: &'a dyn Transport,
+    settings: &'a IndexSettings,
+    cache: Option<Cache>,
+    freshness: Freshness,
+    exclude_newer: Option<Timestamp>,
+    projects: Mutex<HashMap<PackageName, Arc<Shared<Option<Arc<Listing>>>>>>,
+    find_links: Shared<FindLinks>,
+    without_ranges: WithoutRanges,
+}
+
+impl<'a> Index<'a> {
+    /// Creates the indexes of a run. Requests nothing.
+    pub fn new(
+        transport: &'a dyn Transport,
+        settings: &'a IndexSettings,
+        options: Options,
+    ) -> Self {
+        Self {
+            transport,
+            settings,
+            cache: options.cache.map(Cache::new),
+            freshness: options.freshness,
+            exclude_newer: options.exclude_newer,
+            projects: Mutex::default(),
+            find_links: OnceLock::new(),
+            without_ranges: WithoutRanges::default(),
+        }
+    }
+
+    /// Returns the wheels of a project: those of the first index that has the project, and those on
+    /// pages of links. None if no index and no page has it.
+    ///
+    /// # Errors
+    /// An index before the first one that has the project cannot be read: it might have the
+    /// project. The error names the index and what names that.
+    pub fn project(&self, name: &PackageName) -> Result<Option<Arc<Listing>>> {
+        // The map is only locked to find the slot, so that projects do not wait for each other.
+        let slot = {
+            let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(projects.entry(name.clone()).or_default())
+        };
+        let found = slot.get_or_init(|| self.find(name).map_err(|error| Failure::of(&error)));
+        Ok(found.clone()?)
+    }
+
+    fn find(&self, name: &PackageName) -> Result<Option<Arc<Listing>>> {
+        let links = self.find_links()?.of(name);
+        let mut listing = self.find_in_indexes(name)?;
+        if let Some(listing) = &mut listing {
+            listing.exclude_newer(self.exclude_newer);
+        }
+        if links.is_empty() {
+            return Ok(listing.map(Arc::new));
+        }
+        let mut listing = listing.unwrap_or_default();
+        listing.add_links(links);
+        Ok(Some(Arc::new(listing)))
+    }
+
+    /// Returns the wheels of the first index that has the project.
+    fn find_in_indexes(&self, name: &PackageName) -> Result<Option<Listing>> {
+        for index in self.settings.indexes_for(name) {
+            let ConfiguredIndex { url, by, .. } = index;
+            let cannot = || format!("cannot read `{name}` from the index `{url}` ({by})");
+            let read = || {
+                let index = RemoteUrl::parse(url.reveal())?;
+                let page = self.page(&project_url(&index, name)?)?;
+                Ok::<_, anyhow::Error>(page.map(|project| (index, project)))
+            };
+            if let Some((index, project)) = read().with_context(cannot)? {
+                let by = by.clone();
+                return Ok(Some(Listing {
+                    source: Some(Source { index, by }),
+                    project,
+                    ..Listing::default()
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the wheels of all pages of links.
+    fn find_links(&self) -> Result<&FindLinks> {
+        let read = || {
+            let mut links = FindLinks::default();
+            for Named { value: url, by } in &self.settings.find_links {
+                let cannot = || format!("cannot read the links on `{url}` ({by})");
+                let read = || self.page(&RemoteUrl::parse(url.reveal())?);
+                let page = read().with_context(cannot)?;
+                links.add(
+                    page.with_context(|| "the server does not have it")
+                        .with_context(cannot)?,
+                );
+            }
+            Ok::<_, anyhow::Error>(links)
+        };
+        let links = self
+            .find_links
+            .get_or_init(|| read().map_err(|error| Failure::of(&error)));
+        Ok(links.as_ref().map_err(Clone::clone)?)
+    }
+
+    /// Returns a page, from the cache or from its server; none if the server does not have it.
+    fn page(&self, url: &RemoteUrl) -> Result<Option<Project>> {
+        let key = url.as_url().as_str();
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.find::<Project>(Kind::Page, key));
+        let cached = match cached {
+            Some(found) if found.is_fresh && self.freshness == Freshness::Fresh => {
+                return Ok(Some(found.entry.content));
+            }
+            cached => cached.map(|found| found.entry),
+        };
+        let response = self.transport.get(&Request {
+            accept: Some(page::ACCEPT),
+            if_none_match: cached.as_ref().and_then(|entry| entry.etag.as_deref()),
+            ..Request::new(url, page::LIMIT)
+        })?;
+        match (response.status, cached) {
+            (304, Some(entry)) => {
+                self.cache
+                    .iter()
+                    .for_each(|cache| cache.confirm(Kind::Page, key));
+                return Ok(Some(entry.content));
+            }
+            (404 | 410, _) => return Ok(None),
+            (200..=299, _) => {}
+            (status, _) => {
+                let failure = Failure::new(format!("cannot read `{url}`"));
+                return Err(failure
+                    .because(format!("the server answered {status}"))
+                    .into());
+            }
+        }
+        // Links are relative to the URL after redirects.
+        let format = page::Format::of(response.content_type.as_deref());
+        let project = format
+            .and_then(|format| page::parse(format, response.url.as_url(), &response.body))
+            .with_context(|| format!("cannot read `{url}`"))?;
+        let max_age = cache::max_age(response.cache_control.as_deref(), response.age);
+        let Some((cache, max_age)) = self.cache.as_ref().zip(max_age) else {
+            return Ok(Some(project));
+        };
+        let entry = Entry {
+            url: key.to_owned(),
+            etag: response.etag,
+            max_age,
+            content: project,
+        };
+        cache.write(Kind::Page, &entry);
+        Ok(Some(entry.content))
+    }
+
+    /// Returns the `METADATA` of a wheel of a listing, if it can be read without the whole wheel.
+    ///
+    /// # Errors
+    /// The metadata file that the index names cannot be requested, or has another digest.
+    pub fn metadata(&self, listing: &Listing, file: &IndexFile) -> Result<WheelMetadata> {
+        // A wheel with a digest never changes; other metadata is not cached.
+        let key = file
+            .hashes
+            .sha256
+            .map(|digest| format!("{}#{digest}", file.url));
+        let cache = self.cache.as_ref().zip(key.as_ref());
+        if let Some(found) =
+            cache.and_then(|(cache, key)| cache.find::<String>(Kind::Metadata, key))
+        {
+            return Ok(WheelMetadata::Content(found.entry.content.into_bytes()));
+        }
+        let metadata = self
+            .request_metadata(listing, file)
+            .with_context(|| format!("cannot read the metadata of `{}`", file.file_name))?;
+        if let (Some((cache, key)), WheelMetadata::Content(content)) = (cache, &metadata)
+            && let Ok(content) = std::str::from_utf8(content)
+        {
+            cache.write(
+                Kind::Metadata,
+                &Entry {
+                    url: key.clone(),
+                    etag: None,
+                    max_age: u64::MAX,
+                    content,
+                },
+            );
+        }
+        Ok(metadata)
+    }
+
+    fn request_metadata(&self, listing: &Listing, file: &IndexFile) -> Result<WheelMetadata> {
+        if file.metadata != Sidecar::Absent {
+            let url = listing.url_of(&file.metadata_url())?;
+            if let Some(content) = metadata::of_sidecar(self.transport, file, &url)? {
+                return Ok(WheelMetadata::Content(content));
+            }
+        }
+        let url = listing.url_of(&file.url)?;
+        Ok(metadata::of_ranges(
+            self.transport,
+            file,
+            &url,
+            &self.without_ranges,
+        ))
+    }
+}
+
+/// Returns the URL of a project's page: that of the index, the normalized name, and a slash (PEP
+/// 503). The index's own URL may lack a slash at its end, or have a query.
+fn project_url(index: &RemoteUrl, name: &PackageName) -> Result<RemoteUrl> {
+    let mut url = index.as_url().clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push(name.as_ref()).push("");
+    }
+    // A relative reference keeps the login of the index.
+    index.join(url.as_str())
+}

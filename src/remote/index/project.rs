@@ -1,0 +1,153 @@
+//! What an index says about a project: its files, with the facts that a resolver needs before it
+//! downloads any of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::timestamp::Timestamp;
+use crate::fs::Digest;
+
+/// The answer of one index for one project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// The name as the page states it; empty if it states none.
+    pub name: String,
+    /// All versions of the project, those without wheels included (PEP 700); empty if the index
+    /// does not list them.
+    pub versions: Vec<String>,
+    /// The wheels, in the order of the page. The names of the files are not parsed.
+    pub wheels: Vec<IndexFile>,
+    /// The number of source distributions on the page.
+    pub source_distributions: usize,
+    /// The status of the project (PEP 792), if it is not `active`: `archived`, `quarantined` or
+    /// `deprecated`.
+    pub status: Option<String>,
+    /// Deviations of the page that its maintainer should know about, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A wheel on a page of an index.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexFile {
+    /// The file name, with percent escapes decoded. It has no `/` and no control characters.
+    pub file_name: String,
+    /// The absolute `http` or `https` URL, without fragment and user information.
+    pub url: String,
+    /// The digests of the file.
+    #[serde(default, skip_serializing_if = "Hashes::is_empty")]
+    pub hashes: Hashes,
+    /// The size in bytes (PEP 700).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The Python versions that the file supports, as written (PEP 503).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_python: Option<String>,
+    /// The reason why the file was yanked (PEP 592), which may be empty; `None` if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yanked: Option<String>,
+    /// The time of the upload (PEP 700).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<Timestamp>,
+    /// Whether the index serves the file's `METADATA` at [`Self::metadata_url`].
+    #[serde(default, skip_serializing_if = "Sidecar::is_absent")]
+    pub metadata: Sidecar,
+}
+
+impl IndexFile {
+    /// Returns the URL of the metadata file (PEP 658), whether or not the index has it.
+    #[must_use]
+    pub fn metadata_url(&self) -> String {
+        // The suffix belongs to the path, which a query may follow.
+        match self.url.split_once('?') {
+            Some((path, query)) => format!("{path}.metadata?{query}"),
+            None => format!("{}.metadata", self.url),
+        }
+    }
+}
+
+/// The metadata file next to a wheel (PEP 658, PEP 714).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sidecar {
+    /// The index has none, or does not say so.
+    #[default]
+    Absent,
+    /// The index has one, and does not state its SHA-256.
+    Unhashed,
+    /// The index has one with this SHA-256.
+    Hashed(Digest),
+}
+
+impl Sidecar {
+    fn is_absent(&self) -> bool {
+        *self == Self::Absent
+    }
+}
+
+/// The digests of a file that an index states.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hashes {
+    /// The SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+    /// The others by the algorithm's name in Python's `hashlib`, in lower-case hexadecimal. Only
+    /// filled if there is no SHA-256.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, String>,
+}
+
+impl Hashes {
+    /// Returns the digests of these pairs of algorithm and value. A value that is not hexadecimal
+    /// is skipped.
+    pub(super) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut hashes = Self::default();
+        for (algorithm, value) in pairs {
+            let algorithm = algorithm.to_ascii_lowercase();
+            if algorithm == "sha256" {
+                hashes.sha256 = value.parse().ok().or(hashes.sha256);
+            } else if hex::decode(value).is_ok_and(|bytes| !bytes.is_empty()) {
+                hashes.others.insert(algorithm, value.to_ascii_lowercase());
+            }
+        }
+        if hashes.sha256.is_some() {
+            hashes.others.clear();
+        }
+        hashes
+    }
+
+    /// Checks whether the index states no digest.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sha256.is_none() && self.others.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_file_is_next_to_the_wheel() {
+        let url = |url: &str| {
+            IndexFile {
+                url: url.to_owned(),
+                ..IndexFile::default()
+            }
+            .metadata_url()
+        };
+        assert_eq!(url("https://x/a.whl"), "https://x/a.whl.metadata");
+        assert_eq!(url("https://x/a.whl?t=1"), "https://x/a.whl.metadata?t=1");
+    }
+
+    #[test]
+    fn other_digests_count_only_without_a_sha256() {
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let both = Hashes::of([("md5", "00ff"), ("SHA256", sha256)]);
+        assert_eq!(both.sha256.unwrap().to_string(), sha256);
+        assert!(both.others.is_empty());
+        let other = Hashes::of([("sha512", "00FF"), ("md5", "nonsense"), ("sha256", "12")]);
+        assert_eq!(other.sha256, None);
+        assert_eq!(other.others, [("sha512".into(), "00ff".into())].into());
+        assert!(Hashes::of([("md5", "")]).is_empty());
+    }
+}

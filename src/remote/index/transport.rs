@@ -1,0 +1,20 @@
+//! What the readers of indexes need of the client: one function.
+
+use anyhow::Result;
+
+use crate::remote::{Client, Request, Response};
+
+/// Requests documents. It is the [`Client`]; a test answers from a table.
+pub trait Transport: Sync {
+    /// Requests a document, with the statuses and errors of [`Client::get`].
+    ///
+    /// # Errors
+    /// Those of [`Client::get`].
+    fn get(&self, request: &Request<'_>) -> Result<Response>;
+}
+
+impl Transport for Client {
+    fn get(&self, request: &Request<'_>) -> Result<Response> {
+        Self::get(self, request)
+    }
+}
