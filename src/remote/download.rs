@@ -122,6 +122,9 @@ impl Transfer<'_> {
         received: &mut u64,
     ) -> Result<(), Trouble> {
         let url = answer.url.clone();
+        if self.is_complete(answer) {
+            return Ok(());
+        }
         let mut skip = self.length - self.first_byte(answer)?;
         let etag = answer.header("etag").filter(|tag| !tag.starts_with("W/"));
         self.etag = etag.map(str::to_owned);
@@ -158,6 +161,15 @@ impl Transfer<'_> {
         Ok(())
     }
 
+    /// Returns whether an answer says that no more follows: the last attempt broke after the last
+    /// byte.
+    fn is_complete(&self, answer: &Answer) -> bool {
+        let range = answer.header("content-range").and_then(content_range);
+        answer.status == 416
+            && self.length > 0
+            && range.is_some_and(|range| range.size == Some(self.length))
+    }
+
     /// Returns the offset in the file at which the body of an answer begins.
     fn first_byte(&self, answer: &Answer) -> Result<u64, Trouble> {
         let url = &answer.url;
@@ -171,7 +183,7 @@ impl Transfer<'_> {
                         Trouble::lasting(url, "the server sent another range than requested")
                     })
             }
-            // The part that is there is as long as the file, or longer.
+            // The sink has more than the file.
             416 => Err(changed(url)),
             404 | 410 => {
                 let reason = if answer.status == 404 {

@@ -233,6 +233,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_format_is_valid() {
+        for template in [COUNTED, UNCOUNTED, DOWNLOAD] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+        assert_eq!(
+            [files_done(0, 1), files_done(3, 37)],
+            ["0/1 file", "3/37 files"]
+        );
+    }
+
+    #[test]
     fn a_part_counts_for_its_whole_size() {
         for (counted, expected) in [(&[][..], 0), (&[3, 4][..], 7), (&[3, 4, 5][..], 10)] {
             let progress = Progress(Some(Task::default()));

@@ -127,6 +127,21 @@ fn a_body_that_ends_with_its_connection_is_checked_by_its_size() {
 }
 
 #[test]
+fn a_download_that_breaks_after_the_last_byte_is_complete() {
+    let server = HttpServer::start(|request| {
+        let reply = Reply::file(request, &content(), "\"e\"").framing(Framing::Chunked);
+        reply.end(if request.earlier == 0 {
+            End::ClosedAfter(300_000)
+        } else {
+            End::Whole
+        })
+    });
+    let digest = Some(Digest::of(&content()));
+    assert_eq!(download(&server, None, digest).unwrap(), content());
+    assert_eq!(ranges(&server), ["", "bytes=300000-"]);
+}
+
+#[test]
 fn a_file_that_changes_in_between_is_noticed() {
     let text = "vpython: error: cannot fetch `http://SERVER/x.whl`\n  \
                 caused by: the file changed while it was downloaded\n  hint: try again\n";
