@@ -99,7 +99,7 @@ fn plan_chosen(
             wheels.push((
                 wheel.file.clone(),
                 dependencies
-                    .map(|dependency| dependency.required_by.clone())
+                    .map(|dependency| RequiredBy::clone(&dependency.required_by))
                     .collect(),
             ));
         }

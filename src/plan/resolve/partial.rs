@@ -95,7 +95,7 @@ fn unsatisfied(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Unsatisf
     } = conflict;
     let required_by = dependencies
         .iter()
-        .map(|dependency| dependency.required_by.clone())
+        .map(|dependency| RequiredBy::clone(&dependency.required_by))
         .collect();
     Unsatisfied {
         project: project.clone(),

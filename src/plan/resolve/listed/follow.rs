@@ -5,6 +5,7 @@
 //! a remark and not an error, since the list has precedence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
@@ -116,9 +117,9 @@ fn dependency(fixed: &Fixed) -> Dependency {
         origin: None,
     };
     Dependency {
-        requirement,
-        hashes: Vec::new(),
-        required_by: required_by.clone(),
+        requirement: Rc::new(requirement),
+        hashes: Rc::default(),
+        required_by: Rc::new(required_by.clone()),
         role: Role::Requirement,
     }
 }
@@ -145,7 +146,7 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
         let required_by: Vec<RequiredBy> = requirement_set
             .of(project)
             .iter()
-            .map(|dependency| dependency.required_by.clone())
+            .map(|dependency| RequiredBy::clone(&dependency.required_by))
             .collect();
         let extras: BTreeSet<ExtraName> = requirement_set.extras(project);
         let say = |what: String| match required_by.first() {
