@@ -30,7 +30,8 @@ pub struct Outline {
 /// Outlines a list of wheels. `memo` is the directory for cached facts.
 ///
 /// # Errors
-/// A wheel directory does not exist or cannot be read.
+/// A wheel directory does not exist or cannot be read, or the dependencies of the wheels have too many
+/// conflicts.
 pub fn outline(
     spec: &Spec,
     interpreter: &Facts,
@@ -41,7 +42,7 @@ pub fn outline(
         return Ok(Outline::default());
     };
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut Evidence::default())?;
-    let verdicts = listed::verify(wheels, interpreter, &mut wheelhouse);
+    let verdicts = listed::verify(wheels, interpreter, &mut wheelhouse)?;
     wheelhouse.remember();
     let has = |verdict| verdicts.listed.contains(&verdict);
     // Only seeds and dependencies with a wheel have a version.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use pep440_rs::Version;
-use pep508_rs::{MarkerTree, Pep508Error};
+use pep508_rs::{ExtraName, MarkerTree, PackageName, Pep508Error};
 
 use super::{Requirement, marker};
 
@@ -17,6 +17,9 @@ const VERSIONS: [&str; 3] = [
     "python_full_version",
     "implementation_version",
 ];
+
+/// The length of a text from which vpython parses the extras itself.
+const LONG: usize = 1000;
 
 /// Parses a requirement. Like `packaging`, it accepts a comma after the last version.
 ///
@@ -40,7 +43,7 @@ fn parse(text: &str) -> Result<Requirement, String> {
     check_name(text)?;
     let Some((asked, marker)) = text.split_once(';') else {
         check_extras(text)?;
-        return text.parse().map_err(|error| why(&error));
+        return parse_without_marker(text);
     };
     check_extras(asked)?;
     check_marker(marker)?;
@@ -48,9 +51,39 @@ fn parse(text: &str) -> Result<Requirement, String> {
         return parse_with_url(asked, marker);
     }
     // Parse the marker separately: the library would parse it without limits.
-    let requirement: Requirement = asked.parse().map_err(|error| why(&error))?;
+    let requirement = parse_without_marker(asked)?;
     Ok(Requirement {
         marker: parse_marker(marker)?,
+        ..requirement
+    })
+}
+
+/// Parses a requirement without a marker.
+fn parse_without_marker(asked: &str) -> Result<Requirement, String> {
+    parse_with_extras(asked)
+        .map_or_else(|| asked.parse(), Ok)
+        .map_err(|error| why(&error))
+}
+
+/// Parses a requirement with many extras, since the library copies the whole text for each of them.
+/// Returns `None` if there are few, or for a text that is not valid.
+fn parse_with_extras(asked: &str) -> Option<Requirement> {
+    if asked.len() < LONG {
+        return None;
+    }
+    let (name, rest) = asked.split_once('[')?;
+    let (extras, rest) = rest.split_once(']')?;
+    let name: PackageName = name.trim().parse().ok()?;
+    // The parser of a single name accepts an empty one.
+    let extras = extras.split(',').map(str::trim);
+    let extras = extras.map(|extra| extra.parse().ok().filter(|_| !extra.is_empty()));
+    let extras: Vec<ExtraName> = extras.collect::<Option<_>>()?;
+    if rest.trim_start().starts_with('[') {
+        return None;
+    }
+    let requirement: Requirement = format!("{name} {rest}").parse().ok()?;
+    Some(Requirement {
+        extras,
         ..requirement
     })
 }
@@ -263,6 +296,33 @@ mod tests {
         ];
         for (text, expected) in rows {
             assert_eq!(parse_requirement(text), Err(expected.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn many_extras_are_parsed_like_few() {
+        let extras: Vec<String> = (0..300).map(|number| format!("X_{number}")).collect();
+        for (before, after) in [
+            ("one [ ", " ] >=1,<2"),
+            ("one[", "] (>=1) ; os_name == 'x'"),
+            ("one[", "]"),
+            ("one[", "] @ https://x.invalid/one.zip"),
+            ("one[", "][two]"),
+            ("one[", "]two"),
+            ("one[", ",]"),
+            ("one[x@,", "]"),
+        ] {
+            let long = parse_requirement(&[before, &extras.join(" ,"), after].concat());
+            let short = parse_requirement(&[before, "X_0", after].concat());
+            match (long, short) {
+                (Ok(long), Ok(short)) => {
+                    let names = (0..300).map(|number| format!("x-{number}").parse().unwrap());
+                    assert_eq!(long.extras, names.collect::<Vec<_>>(), "{before}{after}");
+                    let extras = short.extras.clone();
+                    assert_eq!(Requirement { extras, ..long }, short, "{before}{after}");
+                }
+                (long, short) => assert_eq!(long.is_ok(), short.is_ok(), "{before}{after}"),
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! file name, its metadata and its digest.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName};
 
@@ -191,7 +192,7 @@ pub(super) struct Pin {
     /// The digests, as an error message lists them.
     title: String,
     /// The origin of the requirement.
-    pub required_by: RequiredBy,
+    pub required_by: Rc<RequiredBy>,
 }
 
 impl Pin {
@@ -199,7 +200,7 @@ impl Pin {
     const NAMED: usize = 50;
 
     /// Creates a pin from the digests of a requirement.
-    pub fn new(digests: &[Digest], required_by: RequiredBy) -> Self {
+    pub fn new(digests: &[Digest], required_by: Rc<RequiredBy>) -> Self {
         let named: Vec<String> = digests
             .iter()
             .take(Self::NAMED)
@@ -224,7 +225,7 @@ pub(super) struct Content {
     /// The extras of the wheel.
     pub extras: HashSet<ExtraName>,
     /// The requirements, whether or not their markers hold.
-    pub requirements: Vec<Requirement>,
+    pub requirements: Vec<Rc<Requirement>>,
     /// The indexes of the requirements whose marker mentions an extra.
     of_extra: HashMap<ExtraName, Vec<usize>>,
     /// The first invalid line of `Requires-Dist` that applies without an extra, and the first one
@@ -254,7 +255,7 @@ impl Content {
                         .or_default()
                         .push(content.requirements.len());
                 }
-                content.requirements.push(requirement);
+                content.requirements.push(Rc::new(requirement));
             } else {
                 // Keep the first invalid line for each extra to which it applies.
                 let marker = marker_of(&line);
@@ -279,7 +280,7 @@ impl Content {
         &'a self,
         extra: &'a ExtraName,
         markers: &'a MarkerEnvironment,
-    ) -> impl Iterator<Item = &'a Requirement> {
+    ) -> impl Iterator<Item = &'a Rc<Requirement>> {
         let of_extra = self
             .of_extra
             .get(extra)

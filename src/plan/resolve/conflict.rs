@@ -19,7 +19,8 @@ pub(super) struct Conflict {
     pub project: PackageName,
     /// The requirements, with the spec's constraints last.
     pub dependencies: Vec<Dependency>,
-    /// For each requiring wheel, the chain of requirements from that wheel back to the spec.
+    /// For each requiring wheel, the chain of requirements from that wheel back to the spec; of a
+    /// longer chain the first two and the last.
     pub reasons: Vec<Vec<Dependency>>,
     /// The requirements of alternative wheels that fail as well.
     pub instead: Vec<Dependency>,
@@ -217,7 +218,7 @@ fn instead(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> 
             project,
             version,
             file_name,
-        } = &dependency.required_by
+        } = &*dependency.required_by
         else {
             continue;
         };

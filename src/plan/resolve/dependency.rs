@@ -1,6 +1,8 @@
 //! Requirements that apply on the interpreter, with their origins, and the versions that satisfy
 //! them.
 
+use std::rc::Rc;
+
 use pep440_rs::{Operator, Version, VersionSpecifier};
 use pep508_rs::{MarkerTree, PackageName, VersionOrUrl};
 
@@ -8,15 +10,16 @@ use crate::fs::Digest;
 use crate::plan::RequiredBy;
 use crate::spec::{Located, Requested, Requirement};
 
-/// A requirement that applies on the interpreter, with its origin.
+/// A requirement that applies on the interpreter, with its origin. Its parts are shared, because the
+/// sets, walks and conflicts of the resolver each have their own list of requirements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dependency {
     /// The requirement. Its marker holds.
-    pub requirement: Requirement,
+    pub requirement: Rc<Requirement>,
     /// The accepted digests; empty if any digest is accepted.
-    pub hashes: Vec<Digest>,
+    pub hashes: Rc<[Digest]>,
     /// The origin.
-    pub required_by: RequiredBy,
+    pub required_by: Rc<RequiredBy>,
     /// Whether this is a requirement or a constraint.
     pub role: Role,
 }
@@ -38,9 +41,9 @@ impl Dependency {
             hashes,
         } = placed.value.clone();
         Self {
-            requirement,
-            hashes,
-            required_by: RequiredBy::Spec(placed.place.clone()),
+            requirement: Rc::new(requirement),
+            hashes: hashes.into(),
+            required_by: Rc::new(RequiredBy::Spec(placed.place.clone())),
             role,
         }
     }
@@ -80,12 +83,12 @@ impl Dependency {
 
     /// Returns whether the origin is the spec.
     pub fn is_from_spec(&self) -> bool {
-        matches!(self.required_by, RequiredBy::Spec(_))
+        matches!(*self.required_by, RequiredBy::Spec(_))
     }
 
     /// Returns the requirement without its marker: `numpy==1.26.4`.
     pub fn title(&self) -> String {
-        let mut bare = self.requirement.clone();
+        let mut bare = Requirement::clone(&self.requirement);
         bare.marker = MarkerTree::TRUE;
         bare.to_string()
     }

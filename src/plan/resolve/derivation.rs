@@ -60,7 +60,7 @@ impl Core {
             let (package, version) = &**whole;
             return self.note(package, &Versions::singleton(*version), on);
         }
-        let (Package::Project(project) | Package::Extra(project, _)) = on else {
+        let Some(project) = on.project() else {
             return;
         };
         let known = self
@@ -83,8 +83,8 @@ impl Core {
                 candidates.requirements(project, number, None),
                 choice::version(number),
             ),
-            Package::Extra(project, extra) => (
-                candidates.requirements(project, number, Some(extra)),
+            Package::Extra(extra) => (
+                candidates.requirements(&extra.0, number, Some(&extra.1)),
                 choice::version(number),
             ),
             // Parts are recorded under their whole packages.
@@ -181,7 +181,7 @@ impl Walk {
                 return Ok(project);
             };
             self.chosen.insert(project.clone(), number);
-            self.visit(&Package::Project(project.clone()), number, core, candidates)?;
+            self.visit(&Package::of_project(&project), number, core, candidates)?;
             let extras = self.requirement_set.extras(&project);
             self.visit_extras(&project, extras, core, candidates)?;
         }
@@ -231,7 +231,7 @@ impl Walk {
         };
         for extra in extras {
             self.visit(
-                &Package::Extra(project.clone(), extra),
+                &Package::of_extra(project, &extra),
                 number,
                 core,
                 candidates,
@@ -300,7 +300,7 @@ impl Walk {
     ) -> Vec<Dependency> {
         let mut instead = Vec::new();
         for (project, chosen) in &self.chosen {
-            let package = Package::Project(project.clone());
+            let package = Package::of_project(project);
             let of_chosen: Vec<String> = core
                 .dependencies(&package, *chosen, candidates)
                 .iter()

@@ -175,7 +175,7 @@ fn loosen(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String
     let ((_, dependency), _) = alone
         .into_iter()
         .find(|(_, number)| candidates.wheel(&conflict.project, *number).is_ok())?;
-    let RequiredBy::Spec(place) = &dependency.required_by else {
+    let RequiredBy::Spec(place) = &*dependency.required_by else {
         return None;
     };
     Some(format!("loosen `{}` in {place}", dependency.title()))

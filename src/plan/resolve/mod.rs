@@ -24,11 +24,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use tracing::debug;
 
 use super::wheelhouse::{WheelFile, Wheelhouse};
 use super::{Evidence, PlannedWheel, RequiredBy};
 use crate::fs::Stamped;
 use crate::interpreter::Facts;
+use crate::report::Failure;
 use crate::spec::Requirements;
 use candidates::Candidates;
 use compatibility::WheelFilter;
@@ -53,6 +55,10 @@ const FORCED_AFTER: usize = 8;
 const LARGE: usize = 1000;
 /// The maximum number of searches of a launch: by then, the error is long enough.
 const MAX_SEARCHES: usize = 40;
+/// The number of requirements, counted in each search that considers them, after which commands that
+/// report all conflicts stop at [`MAX_SEARCHES`] as well. A search of 1,000 requirements can find 1,000
+/// conflicts.
+const MAX_CONSIDERED: usize = 1_000_000;
 
 /// Chooses the wheels of a spec, sorted by project.
 ///
@@ -67,16 +73,12 @@ pub(super) fn resolve(
 ) -> Result<Vec<PlannedWheel>> {
     let mut candidates = Candidates::new(requirements, WheelFilter::new(interpreter, wheelhouse));
     candidates.read_pinned();
-    let (chosen, conflicts) = choose(&mut candidates, MAX_SEARCHES);
+    let choice = choose(&mut candidates, Effort::Launch);
     candidates.filter.check_io_errors()?;
-    if !conflicts.is_empty() {
-        let failure = conflict::explain(&conflicts, &mut candidates);
-        let more = chosen.is_none().then(|| {
-            format!("there may be more conflicts: {MAX_SEARCHES} searches found one each")
-        });
-        return Err(failure.because_of(more).into());
+    if let Some(failure) = choice.failure(&mut candidates) {
+        return Err(failure.into());
     }
-    let chosen = chosen.unwrap_or_default();
+    let chosen = choice.chosen.unwrap_or_default();
     plan_chosen(&chosen, candidates, evidence)
 }
 
@@ -100,7 +102,7 @@ fn plan_chosen(
             wheels.push((
                 wheel.file.clone(),
                 dependencies
-                    .map(|dependency| dependency.required_by.clone())
+                    .map(|dependency| RequiredBy::clone(&dependency.required_by))
                     .collect(),
             ));
         }
@@ -108,22 +110,84 @@ fn plan_chosen(
     plan(wheels, candidates.filter, evidence)
 }
 
+/// How long [`choose`] looks for conflicts.
+#[derive(Clone, Copy)]
+enum Effort {
+    /// Until there are enough for an error: [`MAX_SEARCHES`].
+    Launch,
+    /// Until there are no more, or, after [`MAX_SEARCHES`], until [`MAX_CONSIDERED`].
+    Report {
+        /// The number of earlier searches.
+        searches: usize,
+        /// The number of requirements that the earlier searches considered.
+        considered: usize,
+    },
+}
+
+impl Effort {
+    const REPORT: Self = Self::Report {
+        searches: 0,
+        considered: 0,
+    };
+}
+
+/// The result of [`choose`].
+struct Choice {
+    /// The versions that satisfy all requirements but those in conflict; `None` if the search stopped
+    /// before.
+    chosen: Option<Chosen>,
+    /// The conflicts, in the order of the spec.
+    conflicts: Vec<Conflict>,
+    /// The number of searches, including earlier ones.
+    searches: usize,
+    /// The number of requirements that they considered.
+    considered: usize,
+}
+
+impl Choice {
+    /// Returns the error for the conflicts, if there are any.
+    fn failure(&self, candidates: &mut Candidates<'_>) -> Option<Failure> {
+        if self.conflicts.is_empty() {
+            return None;
+        }
+        let failure = conflict::explain(&self.conflicts, candidates);
+        let searches = self.searches;
+        let more = self
+            .chosen
+            .is_none()
+            .then(|| format!("there may be more conflicts: {searches} searches found one each"));
+        Some(failure.because_of(more))
+    }
+}
+
 /// Chooses a version of each project. After a conflict, the search is repeated without the
 /// conflicting project, until all conflicts are found; the answer then satisfies the remaining
-/// requirements. There is no answer after `max_searches` searches.
-fn choose(candidates: &mut Candidates<'_>, max_searches: usize) -> (Option<Chosen>, Vec<Conflict>) {
+/// requirements.
+fn choose(candidates: &mut Candidates<'_>, effort: Effort) -> Choice {
     let mut excluded = BTreeSet::new();
     let mut conflicts: Vec<Conflict> = Vec::new();
-    let mut answer = None;
-    for searches in 0..max_searches {
+    let mut chosen = None;
+    let (earlier, considered, max_considered) = match effort {
+        Effort::Launch => (0, 0, 0),
+        Effort::Report {
+            searches,
+            considered,
+        } => (searches, considered, MAX_CONSIDERED),
+    };
+    let mut searches = 0;
+    let considered = |searches: usize, candidates: &Candidates<'_>| {
+        considered + candidates.followed + searches * candidates.asked.len()
+    };
+    while earlier + searches < MAX_SEARCHES || considered(searches, candidates) < max_considered {
         if is_time_for_forced(searches, candidates) {
             let forced = forced::find(candidates, &excluded);
             excluded.extend(forced.iter().map(|conflict| conflict.project.clone()));
             conflicts.extend(forced);
         }
+        searches += 1;
         match search::search(candidates, &excluded) {
-            Ok(chosen) => {
-                answer = Some(chosen);
+            Ok(found) => {
+                chosen = Some(found);
                 break;
             }
             Err(derivation) => conflicts.push(derivation::find_conflict(&derivation, candidates)),
@@ -131,7 +195,14 @@ fn choose(candidates: &mut Candidates<'_>, max_searches: usize) -> (Option<Chose
         excluded.extend(conflicts.last().map(|conflict| conflict.project.clone()));
     }
     conflicts.sort_by_cached_key(|conflict| conflict.rank(candidates));
-    (answer, conflicts)
+    let considered = considered(searches, candidates);
+    debug!(searches, considered, "considered requirements");
+    Choice {
+        chosen,
+        conflicts,
+        searches: earlier + searches,
+        considered,
+    }
 }
 
 /// Returns whether [`forced`] is to run after this number of searches.

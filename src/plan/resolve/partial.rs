@@ -63,21 +63,21 @@ pub(in crate::plan) fn resolve_partly(
     evidence: &mut Evidence,
 ) -> Result<Partial> {
     let mut candidates = Candidates::new(requirements, WheelFilter::new(interpreter, wheelhouse));
-    let (chosen, conflicts) = super::choose(&mut candidates, usize::MAX);
-    let chosen = chosen.unwrap_or_default();
+    let choice = super::choose(&mut candidates, super::Effort::REPORT);
     candidates.filter.check_io_errors()?;
     // Describe the conflicts before `plan_chosen` consumes the candidates.
+    let conflicts = &choice.conflicts;
     let unsatisfied = conflicts
         .iter()
         .map(|conflict| unsatisfied(conflict, &mut candidates))
         .collect();
-    let to_fetch = super::hint::to_fetch(&conflicts);
+    let to_fetch = super::hint::to_fetch(conflicts);
     let other_bytes = conflicts
         .iter()
         .flat_map(|conflict| candidates.other_bytes(&conflict.project))
         .collect();
-    let refusal =
-        (!conflicts.is_empty()).then(|| super::conflict::explain(&conflicts, &mut candidates));
+    let refusal = choice.failure(&mut candidates);
+    let chosen = choice.chosen.unwrap_or_default();
     let wheels = super::plan_chosen(&chosen, candidates, evidence)?;
     Ok(Partial {
         wheels,
@@ -96,7 +96,7 @@ fn unsatisfied(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Unsatisf
     } = conflict;
     let required_by = dependencies
         .iter()
-        .map(|dependency| dependency.required_by.clone())
+        .map(|dependency| RequiredBy::clone(&dependency.required_by))
         .collect();
     Unsatisfied {
         project: project.clone(),

@@ -31,17 +31,39 @@ pub(super) const THE_SPEC: u32 = 0;
 /// each edge, PubGrub scans the list of packages that it has not decided yet.
 const PART: usize = 1000;
 
-/// A package in the sense of PubGrub.
+/// A package in the sense of PubGrub. The names are shared, because PubGrub and [`Provider`] keep
+/// several copies of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Package {
     /// The spec, which is the root.
     Spec,
     /// A project.
-    Project(PackageName),
+    Project(Rc<PackageName>),
     /// An extra of a project, in addition to the project itself.
-    Extra(PackageName, ExtraName),
+    Extra(Rc<(PackageName, ExtraName)>),
     /// A part of the edges of a package version, by its number.
     Part(Rc<(Package, u32)>, usize),
+}
+
+impl Package {
+    /// Returns the package of a project.
+    pub fn of_project(project: &PackageName) -> Self {
+        Self::Project(Rc::new(project.clone()))
+    }
+
+    /// Returns the package of an extra of a project.
+    pub fn of_extra(project: &PackageName, extra: &ExtraName) -> Self {
+        Self::Extra(Rc::new((project.clone(), extra.clone())))
+    }
+
+    /// Returns the project of a project or extra.
+    pub fn project(&self) -> Option<&PackageName> {
+        match self {
+            Self::Project(project) => Some(project),
+            Self::Extra(extra) => Some(&extra.0),
+            Self::Spec | Self::Part(..) => None,
+        }
+    }
 }
 
 impl fmt::Display for Package {
@@ -49,7 +71,7 @@ impl fmt::Display for Package {
         match self {
             Self::Spec => formatter.write_str("the spec"),
             Self::Project(project) => project.fmt(formatter),
-            Self::Extra(project, extra) => write!(formatter, "{project}[{extra}]"),
+            Self::Extra(extra) => write!(formatter, "{}[{}]", extra.0, extra.1),
             Self::Part(whole, number) => write!(formatter, "part {number} of {}", whole.0),
         }
     }
@@ -159,10 +181,10 @@ impl<'a, 'b> Provider<'a, 'b> {
                     return None;
                 }
                 Some((own, _)) if own == project => {}
-                _ => depend(Package::Project(project.clone()), &choices),
+                _ => depend(Package::of_project(project), &choices),
             }
             for extra in &dependency.requirement.extras {
-                depend(Package::Extra(project.clone(), extra.clone()), &choices);
+                depend(Package::of_extra(project, extra), &choices);
             }
         }
         Some(edges)
@@ -214,7 +236,7 @@ impl DependencyProvider for Provider<'_, '_> {
         conflicts: &PackageResolutionStatistics,
     ) -> Self::Priority {
         let place = self.places.borrow().get(package).copied().unwrap_or(0);
-        let (Package::Project(project) | Package::Extra(project, _)) = package else {
+        let Some(project) = package.project() else {
             return (true, true, Reverse(place));
         };
         let versions = self.candidates.borrow_mut().of(project);
@@ -238,7 +260,8 @@ impl DependencyProvider for Provider<'_, '_> {
             Package::Spec | Package::Part(..) => Some(THE_SPEC),
             Package::Project(project) => self.choose(project, left),
             // The project is decided before its extras.
-            Package::Extra(project, _) => {
+            Package::Extra(extra) => {
+                let project = &extra.0;
                 let decided = self.decided.borrow().get(project).copied();
                 decided
                     .filter(|version| left.contains(version))
@@ -246,7 +269,9 @@ impl DependencyProvider for Provider<'_, '_> {
             }
         };
         if let (Package::Project(project), Some(version)) = (package, choice) {
-            self.decided.borrow_mut().insert(project.clone(), version);
+            self.decided
+                .borrow_mut()
+                .insert(PackageName::clone(project), version);
         }
         Ok(choice)
     }
@@ -273,7 +298,8 @@ impl DependencyProvider for Provider<'_, '_> {
                 debug!(%project, version = %self.candidates.borrow_mut().of(project)[number].version, "trying");
                 self.dependencies(&dependencies, Some((project, *version)))
             }
-            Package::Extra(project, extra) => {
+            Package::Extra(extra) => {
+                let (project, extra) = &**extra;
                 let number = choice::number(*version);
                 if !self
                     .candidates
@@ -286,10 +312,7 @@ impl DependencyProvider for Provider<'_, '_> {
                     self.candidates
                         .borrow_mut()
                         .requirements(project, number, Some(extra));
-                let itself = (
-                    Package::Project(project.clone()),
-                    Candidates::exactly(number),
-                );
+                let itself = (Package::of_project(project), Candidates::exactly(number));
                 let others = self.dependencies(&dependencies, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }

@@ -12,37 +12,68 @@ use crate::fs::Digest;
 /// Requirements, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct RequirementSet {
-    by_project: BTreeMap<PackageName, Vec<Dependency>>,
-    /// Digests of the requirements as text, with their roles and origins.
-    known: HashSet<Digest>,
+    by_project: BTreeMap<PackageName, OnProject>,
     /// The projects in the order in which they were first required.
     pub order: Vec<PackageName>,
+}
+
+/// The requirements on a project.
+#[derive(Debug)]
+struct OnProject {
+    /// The requirements; there is at least one.
+    dependencies: Vec<Dependency>,
+    /// The [`identity`] of each requirement, if there are several.
+    known: HashSet<Digest>,
+    /// The requirement of the spec that leads to the first requirement.
+    root: Dependency,
+}
+
+/// Returns a digest of a requirement as text, with its role and origin.
+fn identity(dependency: &Dependency) -> Digest {
+    let text = format!(
+        "{}\n{:?} {:?}",
+        dependency.title(),
+        dependency.role,
+        dependency.required_by
+    );
+    Digest::of(text.as_bytes())
 }
 
 impl RequirementSet {
     /// Adds a requirement, unless it is already in the set.
     pub fn insert(&mut self, dependency: Dependency) {
         let project = dependency.project();
-        if !self.by_project.contains_key(project) {
-            self.order.push(project.clone());
+        if let Some(on_project) = self.by_project.get_mut(project) {
+            let OnProject {
+                dependencies,
+                known,
+                ..
+            } = on_project;
+            if known.is_empty() {
+                known.extend(dependencies.iter().map(identity));
+            }
+            if known.insert(identity(&dependency)) {
+                dependencies.push(dependency);
+            }
+            return;
         }
-        let text = format!(
-            "{}\n{:?} {:?}",
-            dependency.title(),
-            dependency.role,
-            dependency.required_by
-        );
-        if self.known.insert(Digest::of(text.as_bytes())) {
-            self.by_project
-                .entry(project.clone())
-                .or_default()
-                .push(dependency);
-        }
+        self.order.push(project.clone());
+        // The wheel that first required a project precedes the project in the order.
+        let required_by = dependency.required_by.project();
+        let requiring = required_by.and_then(|project| self.by_project.get(project));
+        let on_project = OnProject {
+            known: HashSet::new(),
+            root: requiring.map_or(&dependency, |known| &known.root).clone(),
+            dependencies: vec![dependency.clone()],
+        };
+        self.by_project.insert(project.clone(), on_project);
     }
 
     /// Returns the requirements on a project.
     pub fn of(&self, project: &PackageName) -> &[Dependency] {
-        self.by_project.get(project).map_or(&[], Vec::as_slice)
+        self.by_project
+            .get(project)
+            .map_or(&[], |known| &known.dependencies)
     }
 
     /// Returns the required extras of a project.
@@ -93,7 +124,7 @@ impl RequirementSet {
     }
 
     /// Returns, for each wheel among the origins, the chain of requirements from that wheel back to
-    /// the spec.
+    /// the spec. Of a longer chain it contains the first two and the last.
     pub fn reasons(&self, dependencies: &[Dependency]) -> Vec<Vec<Dependency>> {
         let mut reasons: Vec<Vec<Dependency>> = Vec::new();
         let mut seen = HashSet::new();
@@ -108,9 +139,11 @@ impl RequirementSet {
                     .project()
                     .and_then(|project| self.of(project).first())
             });
-            // The chain ends: the wheel that first required a project precedes the project in the
-            // order.
-            reasons.push(chain.cloned().collect());
+            let mut chain: Vec<Dependency> = chain.take(3).cloned().collect();
+            if let ([_, _, last], Some(known)) = (&mut chain[..], self.by_project.get(project)) {
+                *last = known.root.clone();
+            }
+            reasons.push(chain);
         }
         reasons
     }

@@ -2,6 +2,7 @@
 //! final version will serve.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use pep508_rs::PackageName;
 use pubgrub::{DerivationTree, PubGrubError};
@@ -94,7 +95,7 @@ fn search_with(
         ) => match source {},
     };
     let number = |(package, version)| match package {
-        Package::Project(project) => Some((project, choice::number(version))),
+        Package::Project(project) => Some((Rc::unwrap_or_clone(project), choice::number(version))),
         _ => None,
     };
     Ok(solution.into_iter().filter_map(number).collect())

@@ -14,8 +14,12 @@ const WORD: u32 = u64::BITS;
 /// A set of numbers: a finite one, or the complement of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Versions {
-    /// One bit for each number; the last word is not zero, so that equal sets are equal values.
-    words: Vec<u64>,
+    /// One bit for each of the lowest numbers. Most projects have no more versions, and PubGrub keeps
+    /// several sets for each requirement.
+    first: u64,
+    /// One bit for each of the other numbers; the last word is not zero, so that equal sets are equal
+    /// values.
+    rest: Box<[u64]>,
     /// Whether the bits are those of the complement.
     is_complement: bool,
 }
@@ -23,16 +27,22 @@ pub(super) struct Versions {
 impl Versions {
     /// Adds a number to a finite set.
     pub fn insert(&mut self, choice: u32) {
-        let word = (choice / WORD) as usize;
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
+        let bit = 1 << (choice % WORD);
+        let Some(index) = ((choice / WORD) as usize).checked_sub(1) else {
+            self.first |= bit;
+            return;
+        };
+        if self.rest.len() <= index {
+            let mut rest = std::mem::take(&mut self.rest).into_vec();
+            rest.resize(index + 1, 0);
+            self.rest = rest.into_boxed_slice();
         }
-        self.words[word] |= 1 << (choice % WORD);
+        self.rest[index] |= bit;
     }
 
     /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && !self.is_complement
+        self.first == 0 && self.rest.is_empty() && !self.is_complement
     }
 
     /// Combines two sets word by word; missing words are zero.
@@ -42,18 +52,19 @@ impl Versions {
         is_complement: bool,
         combine: impl Fn(u64, u64) -> u64,
     ) -> Self {
-        let word = |set: &Self, index: usize| set.words.get(index).copied().unwrap_or(0);
-        let length = self.words.len().max(other.words.len());
-        let mut words: Vec<u64> = (0..length)
+        let word = |set: &Self, index: usize| set.rest.get(index).copied().unwrap_or(0);
+        let length = self.rest.len().max(other.rest.len());
+        let mut rest: Vec<u64> = (0..length)
             .map(|index| combine(word(self, index), word(other, index)))
             .collect();
-        let used = words
+        let used = rest
             .iter()
             .rposition(|word| *word != 0)
             .map_or(0, |last| last + 1);
-        words.truncate(used);
+        rest.truncate(used);
         Self {
-            words,
+            first: combine(self.first, other.first),
+            rest: rest.into_boxed_slice(),
             is_complement,
         }
     }
@@ -74,8 +85,8 @@ impl VersionSet for Versions {
 
     fn complement(&self) -> Self {
         Self {
-            words: self.words.clone(),
             is_complement: !self.is_complement,
+            ..self.clone()
         }
     }
 
@@ -89,11 +100,10 @@ impl VersionSet for Versions {
     }
 
     fn contains(&self, choice: &u32) -> bool {
-        let word = self
-            .words
-            .get((choice / WORD) as usize)
-            .copied()
-            .unwrap_or(0);
+        let word = match ((choice / WORD) as usize).checked_sub(1) {
+            None => self.first,
+            Some(index) => self.rest.get(index).copied().unwrap_or(0),
+        };
         (word >> (choice % WORD) & 1 == 1) != self.is_complement
     }
 }
@@ -101,7 +111,12 @@ impl VersionSet for Versions {
 impl FromIterator<u32> for Versions {
     fn from_iter<I: IntoIterator<Item = u32>>(choices: I) -> Self {
         let mut set = Self::default();
-        choices.into_iter().for_each(|choice| set.insert(choice));
+        let choices: Vec<u32> = choices.into_iter().collect();
+        // The greatest number first, so that the words are allocated once.
+        choices
+            .into_iter()
+            .rev()
+            .for_each(|choice| set.insert(choice));
         set
     }
 }

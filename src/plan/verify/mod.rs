@@ -195,7 +195,7 @@ pub(super) fn systems(here: Facts, targets: &[Located<Target>]) -> Vec<(String, 
 fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Findings> {
     match packages {
         Packages::Required(requirements) => required::find(requirements, facts, wheelhouse),
-        Packages::Listed(wheels) => Ok(find_listed(wheels, facts, wheelhouse)),
+        Packages::Listed(wheels) => find_listed(wheels, facts, wheelhouse),
         Packages::Locked(lock) => Ok(find_locked(lock, facts, wheelhouse)),
     }
 }
@@ -204,13 +204,13 @@ fn find_listed(
     wheels: &[Located<ListedWheel>],
     facts: &Facts,
     wheelhouse: &mut Wheelhouse,
-) -> Findings {
+) -> Result<Findings> {
     let Verdicts {
         listed,
         seeds,
         required,
         warnings,
-    } = listed::verify(wheels, facts, wheelhouse);
+    } = listed::verify(wheels, facts, wheelhouse)?;
     let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
     // The wheels' own requirements do not bind, but the table shows them.
     let dependencies = required
@@ -230,13 +230,13 @@ fn find_listed(
         Verdict::Missing => Cell::Missing,
         Verdict::Clash => Cell::Conflict,
     });
-    Findings {
+    Ok(Findings {
         requested: requested.collect(),
         dependencies: dependencies.collect(),
         seeds,
         refusal,
         warnings,
-    }
+    })
 }
 
 fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {

@@ -14,6 +14,7 @@ use super::Basis;
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct RawLock {
+    pub(super) lock_version: Spanned<String>,
     #[serde(default)]
     pub(super) environments: Vec<Spanned<String>>,
     pub(super) requires_python: Option<Spanned<String>>,

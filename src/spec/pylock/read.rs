@@ -38,9 +38,15 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self) -> Option<Lock> {
-        let version: RawVersion = self.toml.deserialize()?;
-        self.check_version(&version.lock_version)?;
-        let raw: RawLock = self.toml.deserialize()?;
+        self.toml.check_size()?;
+        // The version decides whether the other keys are understood. A valid text is parsed once.
+        let raw = self.toml.try_deserialize::<RawLock>();
+        let version = match &raw {
+            Ok(raw) => raw.lock_version.clone(),
+            Err(_) => self.toml.deserialize::<RawVersion>()?.lock_version,
+        };
+        self.check_version(&version)?;
+        let raw = self.toml.checked(raw)?;
         // Check everything before giving up, to report all mistakes at once.
         let groups = raw.default_groups;
         let requires_python = raw

@@ -5,10 +5,14 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::report::Failure;
 use crate::spec::{Located, Location, Places, PythonRange, SpecText};
+
+/// The maximum number of packages in a lock file: the TOML library needs 6 KiB of memory for each.
+const MAX_PACKAGES: usize = 50_000;
 
 /// The state of parsing a lock file, with the mistakes so far.
 pub(in crate::spec) struct LockText<'a> {
@@ -52,9 +56,38 @@ impl<'a> LockText<'a> {
         self.problems.is_empty()
     }
 
+    /// Checks the number of packages; adds a mistake and returns `None` if there are too many.
+    pub fn check_size(&mut self) -> Option<()> {
+        let content = &self.text.content;
+        let headers = memchr::memmem::find_iter(content.as_bytes(), "\n[[package");
+        let mut packages = headers.filter(|offset| {
+            let rest = content[offset + "\n[[package".len()..].trim_start_matches('s');
+            rest.starts_with("]]")
+        });
+        let Some(offset) = packages.nth(MAX_PACKAGES) else {
+            return Some(());
+        };
+        self.problem(
+            offset + 1,
+            &format!("the lock file has more than {MAX_PACKAGES} packages"),
+        );
+        None
+    }
+
     /// Deserializes the whole text; on failure, adds a mistake and returns `None`.
-    pub fn deserialize<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
-        match toml::from_str(&self.text.content) {
+    pub fn deserialize<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let value = self.try_deserialize();
+        self.checked(value)
+    }
+
+    /// Deserializes the whole text.
+    pub fn try_deserialize<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
+        toml::from_str(&self.text.content)
+    }
+
+    /// Returns a deserialized value; on failure, adds a mistake and returns `None`.
+    pub fn checked<T>(&mut self, value: Result<T, toml::de::Error>) -> Option<T> {
+        match value {
             Ok(value) => Some(value),
             Err(error) => {
                 let what = error.message().lines().next().unwrap_or_default();

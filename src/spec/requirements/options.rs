@@ -73,6 +73,10 @@ pub(super) struct Options {
 impl Options {
     /// Parses the part of a line that begins with its first option. The error is a whole sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
+        // Most lines have none, and the declaration of the options is built for each parse.
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
         let words = shlex::split(text).ok_or_else(|| format!("`{text}` has an unclosed quote"))?;
         Self::try_parse_from(words).map_err(|error| refusal(&error))
     }

@@ -17,6 +17,7 @@ pub(super) struct RawVersion {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct RawLock {
+    pub(super) version: Spanned<u64>,
     pub(super) requires_python: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) supported_markers: Vec<Spanned<String>>,

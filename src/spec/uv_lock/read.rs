@@ -1,7 +1,7 @@
 //! Parsing of uv's form: the keys that decide what is installed. Parsing reports all mistakes at
 //! once, each with its line and column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
@@ -51,8 +51,13 @@ impl Reader<'_> {
         asked: &[Located<Requested>],
         is_followed: bool,
     ) -> Option<(Lock, Vec<String>)> {
-        // The version decides whether the other keys are understood.
-        let RawVersion { version } = self.toml.deserialize()?;
+        self.toml.check_size()?;
+        // The version decides whether the other keys are understood. A valid text is parsed once.
+        let raw = self.toml.try_deserialize::<RawLock>();
+        let version = match &raw {
+            Ok(raw) => raw.version.clone(),
+            Err(_) => self.toml.deserialize::<RawVersion>()?.version,
+        };
         if *version.get_ref() != KNOWN {
             let what = format!(
                 "`version` is {}, but vpython supports only version {KNOWN} of uv's lock files",
@@ -61,7 +66,7 @@ impl Reader<'_> {
             self.toml.problem(version.span().start, &what);
             return None;
         }
-        let raw: RawLock = self.toml.deserialize()?;
+        let raw = self.toml.checked(raw)?;
         let requires_python = raw
             .requires_python
             .as_ref()
@@ -285,35 +290,27 @@ fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
         .iter()
         .filter_map(|package| package.metadata.requires_dist.as_ref())
         .flatten();
-    let made_for: Vec<_> = raw
-        .manifest
-        .requirements
-        .iter()
-        .flatten()
+    let mut made_for: HashMap<PackageName, Vec<_>> = HashMap::new();
+    let written = raw.manifest.requirements.iter().flatten();
+    for (name, extras, range) in written
         .chain(of_projects)
-        .map(RawRequirement::parsed)
-        .collect();
-    let groups = raw
-        .packages
-        .iter()
-        .map(|package| package.name.get_ref().parse::<PackageName>());
-    let has = |name: &PackageName| groups.clone().any(|known| known.as_ref() == Ok(name));
+        .filter_map(RawRequirement::parsed)
+    {
+        made_for.entry(name).or_default().push((extras, range));
+    }
+    let written = raw.packages.iter().map(|package| package.name.get_ref());
+    let packages: HashSet<PackageName> = written.filter_map(|name| name.parse().ok()).collect();
     let is_new = |asked: &&Located<Requested>| {
         let requirement = &asked.value.requirement;
         let range = match &requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(range)) => sorted(range),
             _ => Vec::new(),
         };
-        let mut named = made_for
-            .iter()
-            .flatten()
-            .filter(|(name, ..)| *name == requirement.name)
-            .peekable();
         // Dependency groups are recorded elsewhere, but their projects are among the packages.
-        if named.peek().is_none() {
-            return !has(&requirement.name) && requirement.marker.is_true();
-        }
-        !named.any(|(_, extras, known)| {
+        let Some(named) = made_for.get(&requirement.name) else {
+            return !packages.contains(&requirement.name) && requirement.marker.is_true();
+        };
+        !named.iter().any(|(extras, known)| {
             *known == range
                 && requirement
                     .extras

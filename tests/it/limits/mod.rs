@@ -2,6 +2,7 @@
 //! names it with the limit.
 
 mod pipes;
+mod work;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -220,6 +221,30 @@ fn texts_have_limits() {
         125,
         &format!("vpython: error: {}", refusal("long.py", "a program", 256)),
     );
+}
+
+#[test]
+fn a_lock_file_has_a_limited_number_of_packages() {
+    let world = world();
+    let lock = |version: &str, header: &str| format!("{version}\n{}", header.repeat(50_001));
+    let refusal = |name: &str| {
+        format!(
+            "vpython: error: bad lock file `[WORLD]/work/{name}`\n  caused by: `[WORLD]/work/{name}`, line 50002, column 1: the \
+             lock file has more than 50000 packages\n"
+        )
+    };
+    world.write(
+        "pylock.toml",
+        lock("lock-version = '1.0'", "[[packages]]\n"),
+    );
+    launch(&world, "pylock.toml")
+        .run()
+        .refuses(125, &refusal("pylock.toml"));
+    world.write("v.toml", "dependencies = ['one']\n");
+    world.write("v.toml.uv.lock", lock("version = 1", "[[package]]\n"));
+    launch(&world, "v.toml")
+        .run()
+        .refuses(125, &refusal("v.toml.uv.lock"));
 }
 
 #[test]

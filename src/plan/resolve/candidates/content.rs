@@ -1,15 +1,17 @@
 //! The content of the wheel of a version: its requirements, and whether they are valid.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use pep508_rs::{ExtraName, PackageName};
 
 use super::super::compatibility::Content;
 use super::super::dependency::{Dependency, Role};
 use super::{Candidates, Wheel};
+use crate::fs::Digest;
 use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;
-use crate::spec::{Dependencies, holds};
+use crate::spec::{Dependencies, Requirement, holds};
 
 impl Candidates<'_> {
     /// Returns the metadata of a wheel, or the reason why it is unusable: its digest is checked
@@ -103,7 +105,7 @@ impl Candidates<'_> {
         for dependency in &mut dependencies {
             let fixed = self.fixed.get(dependency.project());
             if fixed.is_some_and(|file| !dependency.admits(&file.name.version)) {
-                dependency.requirement.version_or_url = None;
+                Rc::make_mut(&mut dependency.requirement).version_or_url = None;
             }
         }
         dependencies
@@ -124,19 +126,20 @@ impl Candidates<'_> {
             return Vec::new();
         }
         let markers = &self.filter.interpreter.markers;
-        let required_by = RequiredBy::Wheel {
+        let required_by = Rc::new(RequiredBy::Wheel {
             project: project.clone(),
             version: file.name.version.clone(),
             file_name: file.file_name.clone(),
-        };
-        let dependency = |requirement: &crate::spec::Requirement| Dependency {
-            requirement: requirement.clone(),
-            hashes: Vec::new(),
-            required_by: required_by.clone(),
+        });
+        let no_hashes: Rc<[Digest]> = Rc::default();
+        let dependency = |requirement: &Rc<Requirement>| Dependency {
+            requirement: Rc::clone(requirement),
+            hashes: Rc::clone(&no_hashes),
+            required_by: Rc::clone(&required_by),
             role: Role::Requirement,
         };
         // Select the requirements whose markers hold, except those on ignored projects.
-        let requirements: Vec<&crate::spec::Requirement> = match extra {
+        let requirements: Vec<&Rc<Requirement>> = match extra {
             Some(extra) => content.required_for(extra, markers).collect(),
             None => content
                 .requirements

@@ -21,7 +21,7 @@ impl Candidates<'_> {
         let pinning = of_spec.filter(|dependency| !dependency.hashes.is_empty());
         let pins: Rc<Vec<Pin>> = Rc::new(
             pinning
-                .map(|dependency| Pin::new(&dependency.hashes, dependency.required_by.clone()))
+                .map(|dependency| Pin::new(&dependency.hashes, Rc::clone(&dependency.required_by)))
                 .collect(),
         );
         self.pins.insert(project.clone(), Rc::clone(&pins));
@@ -37,7 +37,7 @@ impl Candidates<'_> {
         let pins = self.pins(project);
         let is_match = |place: &Location| place.file.as_deref().is_some_and(&is_match);
         pins.iter()
-            .any(|pin| matches!(&pin.required_by, RequiredBy::Spec(place) if is_match(place)))
+            .any(|pin| matches!(&*pin.required_by, RequiredBy::Spec(place) if is_match(place)))
     }
 
     /// Returns the files of a project with compatible tags whose digest is not the pinned one. If

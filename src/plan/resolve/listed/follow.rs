@@ -5,7 +5,9 @@
 //! a remark and not an error, since the list has precedence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
+use anyhow::Result;
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
 use crate::plan::RequiredBy;
@@ -14,7 +16,9 @@ use crate::plan::resolve::compatibility::WheelFilter;
 use crate::plan::resolve::dependency::{Dependency, Role};
 use crate::plan::resolve::requirement_set::RequirementSet;
 use crate::plan::resolve::search::Chosen;
+use crate::plan::resolve::{self, Effort};
 use crate::plan::wheelhouse::WheelFile;
+use crate::report::Failure;
 use crate::spec::Requirement;
 
 /// A wheel that is in the environment whatever the other wheels require.
@@ -48,30 +52,43 @@ pub(super) struct MissingDependency {
 
 /// Follows the requirements of fixed wheels, except those on projects that are listed and
 /// `missing`, which the caller reports.
+///
+/// # Errors
+/// The dependencies have too many conflicts.
 pub(super) fn follow<'a>(
     fixed: &[Fixed],
     missing: &BTreeSet<PackageName>,
     filter: WheelFilter<'a>,
-) -> Followed<'a> {
+) -> Result<Followed<'a>> {
     let asked: Vec<Dependency> = fixed.iter().map(dependency).collect();
     let mut files: BTreeMap<PackageName, WheelFile> = fixed
         .iter()
         .map(|one| (one.file.name.project.clone(), one.file.clone()))
         .collect();
     let mut filter = filter;
+    let (mut searches, mut considered) = (0, 0);
     // Each round fixes the contested dependencies and resolves again.
     loop {
         let mut candidates =
             Candidates::around(files.clone(), missing.clone(), asked.clone(), filter);
-        let (chosen, _) = crate::plan::resolve::choose(&mut candidates, usize::MAX);
-        let mut chosen = chosen.unwrap_or_default();
+        let choice = resolve::choose(
+            &mut candidates,
+            Effort::Report {
+                searches,
+                considered,
+            },
+        );
+        (searches, considered) = (choice.searches, choice.considered);
+        let Some(mut chosen) = choice.chosen else {
+            return Err(too_many(searches));
+        };
         for one in fixed {
             chosen.entry(one.file.name.project.clone()).or_insert(0);
         }
         let mut contested = contested(&chosen, &mut candidates);
         contested.retain(|file| !files.contains_key(&file.name.project));
         if contested.is_empty() {
-            return finish(&chosen, fixed, candidates);
+            return Ok(finish(&chosen, fixed, candidates));
         }
         files.extend(
             contested
@@ -80,6 +97,14 @@ pub(super) fn follow<'a>(
         );
         filter = candidates.filter;
     }
+}
+
+fn too_many(searches: usize) -> anyhow::Error {
+    let what = "the dependencies of the listed wheels have too many conflicts";
+    Failure::new(what)
+        .because_of([format!("{searches} searches found one each")])
+        .hint("list the wheels of these dependencies")
+        .into()
 }
 
 /// Returns a wheel for each required project without a wheel that satisfies all requirements: the
@@ -116,9 +141,9 @@ fn dependency(fixed: &Fixed) -> Dependency {
         origin: None,
     };
     Dependency {
-        requirement,
-        hashes: Vec::new(),
-        required_by: required_by.clone(),
+        requirement: Rc::new(requirement),
+        hashes: Rc::default(),
+        required_by: Rc::new(required_by.clone()),
         role: Role::Requirement,
     }
 }
@@ -145,7 +170,7 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
         let required_by: Vec<RequiredBy> = requirement_set
             .of(project)
             .iter()
-            .map(|dependency| dependency.required_by.clone())
+            .map(|dependency| RequiredBy::clone(&dependency.required_by))
             .collect();
         let extras: BTreeSet<ExtraName> = requirement_set.extras(project);
         let say = |what: String| match required_by.first() {

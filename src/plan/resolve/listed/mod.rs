@@ -74,7 +74,7 @@ pub(in crate::plan) fn resolve(
         remarks,
         mut filter,
         ..
-    } = follow::follow(&fixed, &BTreeSet::new(), filter);
+    } = follow::follow(&fixed, &BTreeSet::new(), filter)?;
     filter.check_io_errors()?;
     evidence.remarks.extend(remarks);
     super::plan(wheels, filter, evidence)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Result;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
@@ -43,11 +44,14 @@ pub(in crate::plan) struct Verdicts {
 }
 
 /// Checks each wheel of a list, in its order.
+///
+/// # Errors
+/// The dependencies of the wheels have too many conflicts.
 pub(in crate::plan) fn verify(
     listed: &[Located<ListedWheel>],
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
-) -> Verdicts {
+) -> Result<Verdicts> {
     let mut filter = WheelFilter::new(interpreter, wheelhouse);
     let is_wanted: Vec<bool> = listed
         .iter()
@@ -116,7 +120,7 @@ pub(in crate::plan) fn verify(
         missing,
         remarks,
         filter,
-    } = follow::follow(&fixed, &missing, filter);
+    } = follow::follow(&fixed, &missing, filter)?;
     let files: Vec<_> = wheels.iter().map(|(file, _)| file.clone()).collect();
     let mut required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)> =
         BTreeMap::new();
@@ -143,12 +147,12 @@ pub(in crate::plan) fn verify(
             .1
             .insert(dependency.required_by);
     }
-    Verdicts {
+    Ok(Verdicts {
         listed: verdicts,
         seeds,
         required,
         warnings: [remarks, filter.warnings_of(&files)].concat(),
-    }
+    })
 }
 
 /// Returns the projects that are listed in different versions.
