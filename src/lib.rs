@@ -18,7 +18,7 @@
 //! | [`memo`] | what an earlier launch found, and whether it is still valid |
 //! | [`store`] | environments and unpacked wheels, by key and digest; build locks, pruning |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
-//! | [`remote`] | the HTTP client; used only by what the user asked to fetch |
+//! | [`remote`] | package indexes, by HTTP; used only where the user asks for that |
 //! | [`wheel`] | file names, archives, metadata and RECORD of wheels |
 //! | [`interpreter`] | finding interpreters, their facts and wheel tags |
 //! | [`spec`] | the requirements, and the location where each is written |

@@ -30,6 +30,10 @@ pub mod variable {
     pub const CONF: &str = "VPYTHON_CONF";
     /// Any text turns the log on, at level `debug`.
     pub const LOG_TRACE: &str = "VPYTHON_LOG_TRACE";
+    /// True if a launch may fetch missing wheels, if `-vpython-fetch` is not given.
+    pub const FETCH: &str = "VPYTHON_FETCH";
+    /// True if nothing may use the network, if `-vpython-offline` is not given.
+    pub const OFFLINE: &str = "VPYTHON_OFFLINE";
     /// The file for a trace of the run, if `-vpython-trace` is not given.
     pub const TRACE: &str = "VPYTHON_TRACE";
     /// The maximum size of the store, such as `10GiB`.

@@ -8,6 +8,7 @@ mod activate;
 mod byte_code;
 mod check;
 mod collisions;
+mod fetch;
 mod foresight;
 mod install;
 mod link;
@@ -36,6 +37,7 @@ use unpacked::UnpackedWheel;
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_directory;
 pub use check::check;
+pub use fetch::fetch;
 pub use foresight::foreseen;
 
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels

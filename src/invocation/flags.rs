@@ -76,6 +76,17 @@ pub(super) struct Flags {
           value_parser = boolean())]
     pub local_venv: bool,
 
+    /// Fetch missing wheels from the package index, if the wheel directories do not have them [env:
+    /// `VPYTHON_FETCH`]
+    #[arg(long = "vpython-fetch", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_possible_values = true, value_parser = boolean())]
+    pub fetch: Option<bool>,
+
+    /// Do not use the network, whatever else asks for it [env: `VPYTHON_OFFLINE`]
+    #[arg(long = "vpython-offline", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_possible_values = true, value_parser = boolean())]
+    pub offline: Option<bool>,
+
     /// Reject wheels that violate the specifications, and wheels that install different files at
     /// the same path
     #[arg(long = "vpython-strict", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,

@@ -6,6 +6,7 @@
 mod chosen;
 mod conf;
 mod documents;
+mod fetching;
 mod flags;
 mod option_word;
 mod options;
@@ -28,6 +29,7 @@ pub use conf::Conf;
 #[cfg(test)]
 pub use conf::Set;
 pub use documents::{completions, manual};
+pub use fetching::Fetching;
 pub use flags::{LogLevel, help};
 pub use options::{
     Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade,
@@ -58,6 +60,8 @@ pub struct Invocation {
     pub interpreter: Option<PathBuf>,
     /// Wheelhouses in addition to those of the spec.
     pub wheels: Wheels,
+    /// Whether a launch may use the network.
+    pub fetching: Fetching,
     /// Keep a link to the environment next to the spec.
     pub local_venv: bool,
     /// The extras and groups selected from a `pyproject.toml`.

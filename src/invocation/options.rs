@@ -34,6 +34,7 @@ pub struct Explain {
 
 /// The options of `fetch`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct Fetch {
     /// The words after `--`, for pip.
     #[arg(skip)]
@@ -43,6 +44,15 @@ pub struct Fetch {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
+    /// Let the interpreter's pip fetch, which also builds wheels for projects that have none
+    #[arg(long)]
+    pub build: bool,
+    /// Ask the index again about what is cached
+    #[arg(long)]
+    pub refresh: bool,
+    /// Fetch only files that were uploaded up to this date, such as 2026-01-31, or before this time
+    #[arg(long, value_name = "DATE")]
+    pub exclude_newer: Option<String>,
     /// Fetch for this platform only, not for the others that the spec names
     #[arg(long)]
     pub here: bool,

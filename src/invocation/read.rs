@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::flags::Flags;
-use super::{Action, Chosen, Conf, Invocation, LogLevel, Target, Tool, Wheels};
+use super::{Action, Chosen, Conf, Fetching, Invocation, LogLevel, Target, Tool, Wheels};
 use super::{root, split, tool_help, tools};
 use crate::fs;
 use crate::process::{Process, variable};
@@ -136,6 +136,7 @@ impl Invocation {
                 .or_else(|| conf.default_spec.as_ref().map(|spec| spec.value.clone())),
             interpreter: interpreter(flags.interpreter),
             wheels: Wheels::read(&flags.wheels, &conf, process)?,
+            fetching: Fetching::read(flags.fetch, flags.offline, process)?,
             local_venv: flags.local_venv,
             chosen: Chosen {
                 extras: flags.extras,

@@ -108,13 +108,16 @@ mod tests {
             "{text}"
         );
         let text = help(OsStr::new("fetch")).unwrap();
-        assert!(text.contains("words after `--` are passed to it"), "{text}");
         assert!(
-            text.contains("\n      --upgrade[=<NAME>]  Fetch the newest versions"),
+            text.contains("Words after `--` are pip's options"),
             "{text}"
         );
         assert!(
-            text.ends_with("\n  -h, --help              Print help\n"),
+            text.contains("\n      --upgrade[=<NAME>]      Fetch the newest versions"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\n  -h, --help                  Print help\n"),
             "{text}"
         );
     }

@@ -26,8 +26,9 @@ pub enum Tool {
     Check(Check),
     /// Download the wheels the spec needs into the first wheel directory
     ///
-    /// Fetches for this platform and for each that the spec names. The interpreter's own pip
-    /// downloads; words after `--` are passed to it. No other tool and no launch uses the network.
+    /// Fetches for this platform and for each that the spec names, from the package indexes of
+    /// pip's configuration and of the spec. Words after `--` are pip's options about indexes, or,
+    /// with --build, any options of pip.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]"
     )]

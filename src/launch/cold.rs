@@ -41,6 +41,8 @@ pub(super) fn prepare(
     // The store calls the closure only if it has no environment with this key.
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
+        let connect = || plan::connect(&spec, invocation, process, &store.memo_directory());
+        build::fetch(&plan, store, connect)?;
         let warnings = info_span!("build the environment")
             .in_scope(|| build::environment(&plan, store, staging))?;
         invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));

@@ -122,6 +122,7 @@ impl Canonical {
             name: _,
             version: _,
             path: _,
+            to_fetch: _,
             size: _,
             sha256,
             required_by: _,
@@ -146,6 +147,7 @@ mod tests {
             name: name.parse().unwrap(),
             version: "1.0".parse().unwrap(),
             path: format!("/wheels/{name}-1.0-py3-none-any.whl").into(),
+            to_fetch: None,
             size: 7,
             sha256: Digest::of(sha256),
             required_by: vec![RequiredBy::Spec(Location {

@@ -4,6 +4,8 @@
 //! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
 //! stamps that it would get the same plan.
 
+mod connection;
+mod from_index;
 mod key;
 pub mod lock;
 mod missing_wheels;
@@ -24,6 +26,8 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
+pub use connection::{Connection, Use, connect};
+pub use from_index::{SystemWheels, choose_from_index};
 pub use key::Key;
 pub use missing_wheels::{Lacking, Present, present, shortfall, taken};
 pub use outline::{Outline, outline};
@@ -36,6 +40,7 @@ use crate::fs::{Digest, Stamped, Stamps};
 use crate::interpreter::{self, Facts, InterpreterChoice};
 use crate::invocation::Invocation;
 use crate::process::Process;
+use crate::remote::FileToFetch;
 use crate::report::{Failure, progress};
 use crate::spec::{Location, Packages, Source, Spec, SystemPackages};
 use wheelhouse::Wheelhouse;
@@ -64,8 +69,10 @@ pub struct PlannedWheel {
     pub name: PackageName,
     /// The version in the file's name.
     pub version: Version,
-    /// The wheel file.
+    /// The wheel file; for a wheel that is still to be downloaded, its URL.
     pub path: PathBuf,
+    /// Where to download it from; `None` for a local file.
+    pub to_fetch: Option<FileToFetch>,
     /// Its size in bytes.
     pub size: u64,
     /// The digest of its bytes.
@@ -259,7 +266,8 @@ pub fn make(
     let (wheels, unavailable) = match listed.transpose()? {
         Some((wheelhouse, seen)) => {
             evidence.extend(seen);
-            choose_among(wheelhouse, spec, &interpreter, &mut evidence)?
+            let place = (invocation, process, memo);
+            choose_or_fetch(wheelhouse, spec, &interpreter, place, &mut evidence)?
         }
         None => (Vec::new(), None),
     };
@@ -301,8 +309,8 @@ fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse
     Ok((wheelhouse, evidence))
 }
 
-/// Selects the wheels of a spec, and returns the reason why they cannot be installed, if any. No
-/// directory is read if the spec requires no wheels.
+/// Selects the wheels of a spec in its wheel directories, and returns the reason why they cannot be
+/// installed, if any. No directory is read if the spec requires no wheels.
 ///
 /// # Errors
 /// A wheel directory does not exist, no set of wheels satisfies the spec, or a wheel cannot be
@@ -313,37 +321,90 @@ pub fn choose_wheels(
     invocation: &Invocation,
     memo: &Path,
     evidence: &mut Evidence,
-) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
+) -> Result<Wheels> {
     if spec.wants_no_wheels() {
         return Ok((Vec::new(), None));
     }
     progress::phase("choosing the wheels");
-    let (wheelhouse, seen) = list(spec, invocation, memo)?;
+    let (mut wheelhouse, seen) = list(spec, invocation, memo)?;
     evidence.extend(seen);
-    choose_among(wheelhouse, spec, interpreter, evidence)
+    let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
+    wheelhouse.remember();
+    Ok(wheels)
 }
 
-fn choose_among(
+/// The wheels of a spec, and the reason why they cannot be installed, if any.
+pub type Wheels = (Vec<PlannedWheel>, Option<Failure>);
+
+/// Selects the wheels of a spec as a launch does: in the directories and, if these do not suffice
+/// and the caller asked for that, on the package indexes. `place` is the command line, the process
+/// and the store's directory for cached facts.
+///
+/// # Errors
+/// Those of [`choose_wheels`]; an index cannot be read.
+pub fn choose_as_launch(
+    spec: &Spec,
+    interpreter: &Facts,
+    place: (&Invocation, &Process, &Path),
+    evidence: &mut Evidence,
+) -> Result<Wheels> {
+    if spec.wants_no_wheels() {
+        return Ok((Vec::new(), None));
+    }
+    let (wheelhouse, seen) = list(spec, place.0, place.2)?;
+    evidence.extend(seen);
+    choose_or_fetch(wheelhouse, spec, interpreter, place, evidence)
+}
+
+fn choose_or_fetch(
     mut wheelhouse: Wheelhouse,
     spec: &Spec,
     interpreter: &Facts,
+    (invocation, process, memo): (&Invocation, &Process, &Path),
     evidence: &mut Evidence,
-) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
+) -> Result<Wheels> {
     progress::phase("choosing the wheels");
-    let _choosing = info_span!("choose the wheels").entered();
-    let wheels = match &spec.packages {
-        Packages::Required(requirements) => (
-            resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?,
-            None,
-        ),
-        Packages::Listed(wheels) => (
-            resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?,
-            None,
-        ),
-        Packages::Locked(lock) => {
-            resolve::locked::resolve(lock, interpreter, &mut wheelhouse, evidence)?
-        }
+    if !spec.may_fetch(invocation) {
+        let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
+        wheelhouse.remember();
+        return Ok(wheels);
+    }
+    // Nothing is said about an attempt that is repeated.
+    let before = evidence.clone();
+    let local = choose_among(&mut wheelhouse, spec, interpreter, evidence);
+    let wheels = if let Ok((wheels, None)) = local {
+        (wheels, None)
+    } else {
+        *evidence = before;
+        let connection = connect(spec, invocation, process, memo)?;
+        evidence
+            .warnings
+            .extend(connection.warnings.iter().cloned());
+        wheelhouse.attach(connection.wheels());
+        choose_among(&mut wheelhouse, spec, interpreter, evidence)?
     };
     wheelhouse.remember();
     Ok(wheels)
+}
+
+fn choose_among(
+    wheelhouse: &mut Wheelhouse,
+    spec: &Spec,
+    interpreter: &Facts,
+    evidence: &mut Evidence,
+) -> Result<Wheels> {
+    let _choosing = info_span!("choose the wheels").entered();
+    Ok(match &spec.packages {
+        Packages::Required(requirements) => (
+            resolve::resolve(requirements, interpreter, wheelhouse, evidence)?,
+            None,
+        ),
+        Packages::Listed(wheels) => (
+            resolve::listed::resolve(wheels, interpreter, wheelhouse, evidence)?,
+            None,
+        ),
+        Packages::Locked(lock) => {
+            resolve::locked::resolve(lock, interpreter, wheelhouse, evidence)?
+        }
+    })
 }

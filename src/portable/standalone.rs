@@ -65,6 +65,9 @@ impl<'a> Standalone<'a> {
 
     /// Builds the environment in an empty directory.
     fn build(&self, sharing: Sharing, staged: &Path) -> Result<()> {
+        let memo = self.store.memo_directory();
+        let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
+        build::fetch(&self.plan, &self.store, connect)?;
         self.invocation.warn(&build::standalone(
             &self.plan,
             &self.store,

@@ -25,20 +25,13 @@
 //! | `trouble` | why an attempt failed, and the text of the error |
 //! | `programs` | `getent` and `keyring`, with a time limit |
 //! | `index` | package indexes: settings, pages, metadata of wheels, and their cache |
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the tools that use the client come with the next change"
-    )
-)]
 
 mod agents;
 mod attempt;
 mod body;
 mod client;
 mod download;
+mod file_to_fetch;
 mod host_names;
 pub mod index;
 mod keyring;
@@ -61,6 +54,7 @@ mod trouble;
 
 pub use client::Client;
 pub use download::{Download, Downloaded};
+pub use file_to_fetch::FileToFetch;
 pub use parallel::{CONNECTIONS, in_parallel};
 pub use remote_url::{Login, Origin, RemoteUrl};
 pub use request::{ContentRange, Range, Request, Response};

@@ -148,7 +148,6 @@ impl Progress {
 
     /// Starts the download of `files` files of together `bytes` bytes. The line shows the bytes,
     /// their rate, and the number of complete files.
-    #[expect(dead_code, reason = "`fetch` uses it with the next change")]
     #[must_use]
     pub fn download(files: u64, bytes: u64) -> Self {
         Self::begin(|line| {
@@ -174,7 +173,6 @@ impl Progress {
     }
 
     /// Counts a file of a download as complete.
-    #[expect(dead_code, reason = "`fetch` uses it with the next change")]
     pub fn finish_file(&self) {
         if let Some(files) = self.0.as_ref().and_then(|task| task.files.as_ref()) {
             let done = files.done.fetch_add(1, Ordering::Relaxed) + 1;

@@ -54,7 +54,7 @@ pub use unnamed::{has_project, unnamed};
 pub use uv_lock::is_uv_lock;
 
 use crate::fs::{Stamped, Trust};
-use crate::invocation::Chosen;
+use crate::invocation::{Chosen, Fetching, Invocation};
 use crate::process::Process;
 use crate::report::Failure;
 
@@ -117,6 +117,7 @@ pub struct SpecText {
 
 /// A parsed spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a key of the spec")]
 pub struct Spec {
     /// The Python versions that satisfy the spec; `None` if any version does.
     pub requires_python: Option<Located<PythonRange>>,
@@ -128,6 +129,8 @@ pub struct Spec {
     pub wheelhouses: Vec<Located<PathBuf>>,
     /// The package indexes that the spec names.
     pub indexes: Indexes,
+    /// Whether a launch may fetch missing wheels from the package indexes.
+    pub fetch: bool,
     /// Import roots of first-party code, as absolute paths.
     pub python_path: Vec<PathBuf>,
     /// Further target platforms, in addition to the current one.
@@ -199,6 +202,18 @@ impl Spec {
         wheelhouses.retain(|directory| counts(&directory.value, "wheel directory"));
         python_path.retain(|root| counts(root, "import root"));
         self
+    }
+
+    /// Checks whether a launch may fetch missing wheels: the caller or the spec asks for that, and
+    /// neither the caller nor the site forbids it.
+    #[must_use]
+    pub fn may_fetch(&self, invocation: &Invocation) -> bool {
+        let is_asked = match invocation.fetching {
+            Fetching::Declined | Fetching::Offline => false,
+            Fetching::Asked => true,
+            Fetching::Unasked => self.fetch,
+        };
+        is_asked && invocation.conf.refusal_of_fetch().is_none()
     }
 
     /// Checks whether the spec needs no wheels at all.

@@ -18,9 +18,10 @@ use super::{
 };
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 9] = [
+const TOOL_KEYS: [&str; 10] = [
     "wheels",
     "index",
+    "fetch",
     "python-path",
     "no-deps",
     "platforms",
@@ -99,6 +100,7 @@ impl<'a> Reader<'a> {
                 .map(|path| path.value)
                 .collect();
             spec.platforms = self.platforms(tool);
+            spec.fetch = self.boolean(tool.get("fetch"), "tool.vpython.fetch");
             spec.strict = self.boolean(tool.get("strict"), "tool.vpython.strict");
             if self.boolean(
                 tool.get("system-site-packages"),

@@ -119,7 +119,7 @@ pub fn columns_of(content: &[u8]) -> [Vec<u8>; 2] {
 }
 
 /// Rewrites rows of an installed RECORD. `replace` gets the columns of each row and returns the new
-/// ones, or `None` to keep the row. Rows that are kept, or that are no CSV, keep their bytes.
+/// ones, or `None` to keep the row. Rows that are kept, or are not CSV, keep their bytes.
 ///
 /// # Errors
 /// Those of `replace`.
@@ -139,7 +139,7 @@ pub fn rewrite(
     Ok(rewritten)
 }
 
-/// Returns the columns of a row; `None` if it is no CSV or has fewer than two columns.
+/// Returns the columns of a row; `None` if it is not CSV, or has fewer than two columns.
 fn columns(row: &[u8]) -> Option<Columns> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)

@@ -210,7 +210,7 @@ fn pip_has_the_terminal_for_itself() {
     let fake = slow(&world, "probe");
     world.write("vpython.toml", "dependencies = ['absent']\n");
     let fetch = world
-        .vpython(["-vpython-tool", "fetch"])
+        .vpython(["-vpython-tool", "fetch", "--build"])
         .env("VPYTHON_INTERPRETER", &fake.path);
     let mut terminal = Terminal::open(fetch);
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter "));

@@ -16,7 +16,7 @@ use pep508_rs::PackageName;
 
 use super::resolve;
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, PlannedWheel};
+use super::{Evidence, PlannedWheel, connect};
 use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::process::Process;
@@ -76,6 +76,10 @@ pub fn make(
     let interpreter = find_interpreter(request, invocation, process, memo, &mut evidence)?;
     progress::phase("choosing the wheels");
     let mut wheelhouse = Wheelhouse::open(request.spec, invocation, memo, &mut evidence)?;
+    if request.spec.may_fetch(invocation) {
+        let connection = connect(request.spec, invocation, process, memo)?;
+        wheelhouse.attach(connection.wheels());
+    }
     let mut plans = Vec::new();
     // Resolve each platform in turn; earlier results are preferred for later platforms.
     for target in targets(request.spec, &interpreter)? {

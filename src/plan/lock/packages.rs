@@ -13,7 +13,7 @@ use super::{PlannedWheel, PlatformPlan, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::interpreter::Tags;
 use crate::plan::wheelhouse::WheelFile;
-use crate::spec::{Located, Location, LockedPackage, LockedWheel, Spec};
+use crate::spec::{IndexUrl, Located, Location, LockedPackage, LockedWheel, Spec};
 use crate::wheel::read_specifiers;
 
 /// A version of a project to lock.
@@ -103,14 +103,21 @@ fn requires_python(file: &WheelFile, wheelhouse: &mut Wheelhouse) -> Option<Vers
 
 fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<LockedWheel> {
     let sha256: Digest = wheelhouse.digests(std::slice::from_ref(file))?[0];
-    let size = fs::metadata(&wheelhouse.path(file))?.map(|metadata| metadata.len());
+    let remote = wheelhouse.to_fetch(file);
+    let size = match &remote {
+        Some(remote) => remote.size,
+        None => fs::metadata(&wheelhouse.path(file))?.map(|metadata| metadata.len()),
+    };
     let base = spec.base.as_deref().unwrap_or(Path::new("/"));
     // Only paths below the spec's directory are the same on another machine.
     let path = Wheelhouse::path_in_own_directories(&file.file_name, spec)
         .filter(|path| path.starts_with(base));
+    // The login of an index is not written.
+    let url = remote.and_then(|remote| IndexUrl::parse(remote.url.as_url().as_str()).ok());
     Ok(LockedWheel {
         file_name: file.file_name.clone(),
-        path,
+        path: path.filter(|_| url.is_none()),
+        url,
         size,
         sha256,
         long_digests: Vec::new(),

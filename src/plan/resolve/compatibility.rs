@@ -55,6 +55,7 @@ impl<'a> WheelFilter<'a> {
     /// Returns the wheels of a project in the wheel directories. For a seed without a usable wheel
     /// among them, this includes the wheels that are bundled with the interpreter.
     pub fn files(&mut self, project: &PackageName) -> Vec<WheelFile> {
+        self.wheelhouse.list_on_index(project);
         let files = self.wheelhouse.wheels(project).to_vec();
         let seed = if self.wheelhouse.is_seeded() {
             Seed::named(project)
@@ -121,7 +122,7 @@ impl<'a> WheelFilter<'a> {
     /// Records the stamp of a wheel that is rejected for its content, from before it was read.
     pub fn note_rejection(&mut self, wheel: &WheelFile) {
         if self.noted.insert(wheel.clone()) {
-            self.rejected.push(self.wheelhouse.stamped(wheel));
+            self.rejected.extend(self.wheelhouse.stamped(wheel));
         }
     }
 
@@ -136,10 +137,15 @@ impl<'a> WheelFilter<'a> {
 
     /// Returns the first I/O error of a wheel, if there was one.
     pub fn check_io_errors(&mut self) -> anyhow::Result<()> {
-        self.fault.take().map_or(Ok(()), Err)
+        let of_index = self.wheelhouse.take_index_failure();
+        self.fault.take().or(of_index).map_or(Ok(()), Err)
     }
 
     fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
+        // The range that an index states saves the request.
+        if let Some(wanted) = self.wheelhouse.listed_requires_python(wheel) {
+            self.check_python(wheel, &wanted)?;
+        }
         let metadata = self.wheelhouse.metadata(wheel).map_err(|error| {
             let why = self.cannot_be_used(error);
             self.wheelhouse
@@ -147,18 +153,24 @@ impl<'a> WheelFilter<'a> {
                 .map_or(why, |impostor| impostor.to_string())
         })?;
         if let Some(wanted) = &metadata.requires_python {
-            match read_specifiers(wanted) {
-                Some(range) if !range.contains(self.interpreter.version()) => {
-                    return Err(format!(
-                        "requires Python `{wanted}`; the interpreter is {}",
-                        self.interpreter.title()
-                    ));
-                }
-                Some(_) => {}
-                None => self.note_ignored(wheel, wanted),
-            }
+            self.check_python(wheel, wanted)?;
         }
         Ok(metadata)
+    }
+
+    /// Checks that a `Requires-Python` of a wheel admits the interpreter.
+    fn check_python(&mut self, wheel: &WheelFile, wanted: &str) -> Result<(), String> {
+        match read_specifiers(wanted) {
+            Some(range) if !range.contains(self.interpreter.version()) => Err(format!(
+                "requires Python `{wanted}`; the interpreter is {}",
+                self.interpreter.title()
+            )),
+            Some(_) => Ok(()),
+            None => {
+                self.note_ignored(wheel, wanted);
+                Ok(())
+            }
+        }
     }
 
     /// Warns of an invalid `Requires-Python`, which excludes no version of Python.

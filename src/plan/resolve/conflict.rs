@@ -38,9 +38,9 @@ impl Conflict {
 
 /// Returns the error for all conflicts.
 pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Failure {
-    let directories = candidates.filter.wheelhouse.directory_list();
-    let has_directories = directories.is_some();
-    let place = directories.map_or_else(String::new, |list| format!(" in {list}"));
+    let places = candidates.filter.wheelhouse.places();
+    let has_places = places.is_some();
+    let place = places.map_or_else(String::new, |places| format!(" {places}"));
     let failure = match conflicts {
         [one] => explain_one(one, &place, candidates),
         several => {
@@ -58,7 +58,7 @@ pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -
             Failure::new(what).because_of(lines)
         }
     };
-    let nothing = (!has_directories).then(|| {
+    let nothing = (!has_places).then(|| {
         "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
     });
     failure
@@ -80,8 +80,7 @@ fn explain_one(conflict: &Conflict, place: &str, candidates: &mut Candidates<'_>
         ))
         .because_of(dependencies.iter().map(requirement_line)),
     };
-    let absent = is_absent(conflict, candidates)
-        .then(|| format!("there is no wheel of `{}`", conflict.project));
+    let absent = absent(conflict, candidates);
     let others = instead(conflict, candidates);
     failure
         .because_of(reasons(conflict))
@@ -93,8 +92,8 @@ fn explain_one(conflict: &Conflict, place: &str, candidates: &mut Candidates<'_>
 /// Returns the lines for one of several conflicts.
 fn summary(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> {
     let mut lines: Vec<String> = conflict.dependencies.iter().map(requirement_line).collect();
-    if let Some(last) = lines.last_mut().filter(|_| is_absent(conflict, candidates)) {
-        *last = format!("{last}; there is no wheel of `{}`", conflict.project);
+    if let (Some(last), Some(absent)) = (lines.last_mut(), absent(conflict, candidates)) {
+        *last = format!("{last}; {absent}");
     }
     lines.extend(reasons(conflict));
     lines.extend(instead(conflict, candidates));
@@ -138,15 +137,32 @@ fn which_is(dependency: &Dependency) -> String {
     )
 }
 
-/// Returns whether there are wheel directories, but no file of the project in them.
-fn is_absent(conflict: &Conflict, candidates: &mut Candidates<'_>) -> bool {
-    candidates.files(&conflict.project).is_empty()
-        && candidates.filter.wheelhouse.directories().next().is_some()
+/// Returns a sentence if there are wheel directories or indexes, but no wheel of the project.
+fn absent(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String> {
+    let Conflict { project, .. } = conflict;
+    if !candidates.files(project).is_empty() {
+        return None;
+    }
+    let wheelhouse = &candidates.filter.wheelhouse;
+    wheelhouse.why_none_on_index(project).or_else(|| {
+        wheelhouse.directories().next()?;
+        Some(format!("there is no wheel of `{project}`"))
+    })
 }
+
+/// The number of wheels of an index that an error names, the newest ones: to judge one may take a
+/// request.
+const NAMED_OF_INDEX: usize = 5;
 
 /// Returns each file of the project with the reason why it was rejected, sorted.
 fn rejected(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> {
-    let files = candidates.files(&conflict.project);
+    let (mut of_index, mut files): (Vec<WheelFile>, Vec<WheelFile>) = candidates
+        .files(&conflict.project)
+        .into_iter()
+        .partition(WheelFile::is_remote);
+    of_index.sort_by(|one, other| other.name.version.cmp(&one.name.version));
+    let more = of_index.split_off(NAMED_OF_INDEX.min(of_index.len())).len();
+    files.extend(of_index);
     let mut rejected: Vec<String> = files
         .iter()
         .map(|file| {
@@ -158,6 +174,7 @@ fn rejected(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String>
         })
         .collect();
     rejected.sort();
+    rejected.extend((more > 0).then(|| format!("{more} older wheels do not fit either")));
     rejected
 }
 

@@ -18,6 +18,9 @@ pub(super) const PULL_FROM_LFS: &str = "`git lfs pull` fetches the file";
 
 /// Returns the likeliest fixes: wheels to fetch, a bound to loosen, another version of Python.
 pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> String {
+    if candidates.filter.wheelhouse.of_indexes().is_some() {
+        return of_index(conflicts, candidates);
+    }
     let Some(directory) = candidates
         .filter
         .wheelhouse
@@ -27,11 +30,9 @@ pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Str
     else {
         // Without a wheel directory, no other fix helps.
         let name = "name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`";
-        let fetch = candidates
-            .filter
-            .wheelhouse
-            .fetch_command()
-            .map(|command| format!("create and fill one: `{command}`, or "));
+        let fetch = candidates.filter.wheelhouse.fetch_command().map(|command| {
+            format!("create and fill one: `{command}`, or fetch at launch: `-vpython-fetch`, or ")
+        });
         return format!("{}{name}", fetch.unwrap_or_default());
     };
     if conflicts
@@ -75,6 +76,38 @@ pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Str
         );
     }
     fixes.join(", or ")
+}
+
+/// Returns the likeliest fixes if the package indexes have no fitting wheels either.
+fn of_index(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> String {
+    let mut fixes = Vec::new();
+    if let [conflict] = conflicts
+        && let Some(minor) = other_minor(conflict, candidates)
+    {
+        fixes.push(format!("set `requires-python = \"==3.{minor}.*\"`"));
+    }
+    fixes.extend(
+        conflicts
+            .iter()
+            .find_map(|conflict| loosen(conflict, candidates)),
+    );
+    let wheelhouse = &candidates.filter.wheelhouse;
+    let has_sources = conflicts
+        .iter()
+        .any(|conflict| wheelhouse.has_sources_on_index(&conflict.project));
+    let command = wheelhouse.fetch_command().filter(|_| has_sources);
+    fixes.extend(command.map(|command| {
+        let (tool, script) = command.split_once(" fetch").unwrap_or((command, ""));
+        format!(
+            "build wheels from sources with the interpreter's pip: `{tool} fetch --build{script}`"
+        )
+    }));
+    if fixes.is_empty() {
+        "check the name of the project, and the index (`PIP_INDEX_URL`, `index` in the spec)"
+            .to_owned()
+    } else {
+        fixes.join(", or ")
+    }
 }
 
 /// Returns whether a file of the project with compatible tags is still a pointer of Git LFS.
@@ -218,7 +251,9 @@ fn required_python(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Opti
             .dependencies
             .iter()
             .all(|dependency| dependency.admits(&file.name.version));
+        // To judge a wheel of an index may take a request.
         if is_admitted
+            && !file.is_remote()
             && candidates.filter.tags(&file).is_ok()
             && let Ok(metadata) = candidates.filter.wheelhouse.metadata(&file)
         {

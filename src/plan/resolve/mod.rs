@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use tracing::debug;
 
-use super::wheelhouse::{WheelFile, Wheelhouse};
+use super::wheelhouse::{WheelFile, Wheelhouse, crawl};
 use super::{Evidence, PlannedWheel, RequiredBy};
 use crate::fs::Stamped;
 use crate::interpreter::Facts;
@@ -71,6 +71,7 @@ pub(super) fn resolve(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
+    request_in_advance(requirements, interpreter, wheelhouse);
     let mut candidates = Candidates::new(requirements, WheelFilter::new(interpreter, wheelhouse));
     candidates.read_pinned();
     let choice = choose(&mut candidates, Effort::Launch);
@@ -80,6 +81,21 @@ pub(super) fn resolve(
     }
     let chosen = choice.chosen.unwrap_or_default();
     plan_chosen(&chosen, candidates, evidence)
+}
+
+/// Requests what the resolution will probably need of the package indexes, if they are used.
+fn request_in_advance(requirements: &Requirements, interpreter: &Facts, wheelhouse: &Wheelhouse) {
+    if let Some(of_indexes) = wheelhouse.of_indexes() {
+        let asked = requirements.asked.iter();
+        let constraints = requirements.constraints.iter();
+        crawl(
+            of_indexes.index(),
+            interpreter,
+            asked.map(|asked| &asked.value.requirement),
+            constraints.map(|asked| &asked.value.requirement),
+            requirements.dependencies,
+        );
+    }
 }
 
 /// Returns the wheels of the chosen versions, each with the origins of its requirements.
@@ -233,27 +249,33 @@ fn plan(
         .stamps
         .extend(wheelhouse.bundles_seen().iter().cloned());
     watch(rejected, REJECTED_WATCHED, evidence);
-    let stamps: Vec<Stamped> = wheels
+    let stamps: Vec<Option<Stamped>> = wheels
         .iter()
         .map(|wheel| wheelhouse.stamped(wheel))
         .collect();
-    watch(stamps.clone(), WATCHED, evidence);
+    watch(
+        stamps.iter().flatten().cloned().collect(),
+        WATCHED,
+        evidence,
+    );
     let digests = wheelhouse.digests(&wheels)?;
     let planned = wheels.into_iter().zip(required_by).zip(stamps).zip(digests);
-    let planned = planned.map(
-        |(((wheel, required_by), Stamped { path, stamp }), sha256)| {
-            let WheelFile { name, .. } = wheel;
-            let size = stamp.map_or(0, |stamp| stamp.size);
-            PlannedWheel {
-                name: name.project,
-                version: name.version,
-                path,
-                size,
-                sha256,
-                required_by,
-            }
-        },
-    );
+    let planned = planned.map(|(((wheel, required_by), stamped), sha256)| {
+        let path = wheelhouse.path(&wheel);
+        let to_fetch = wheelhouse.to_fetch(&wheel);
+        let stamp = stamped.and_then(|stamped| stamped.stamp);
+        let in_index = to_fetch.as_ref().and_then(|file| file.size);
+        let WheelFile { name, .. } = wheel;
+        PlannedWheel {
+            name: name.project,
+            version: name.version,
+            path,
+            to_fetch,
+            size: stamp.map(|stamp| stamp.size).or(in_index).unwrap_or(0),
+            sha256,
+            required_by,
+        }
+    });
     Ok(planned.collect())
 }
 

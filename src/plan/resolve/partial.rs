@@ -62,6 +62,7 @@ pub(in crate::plan) fn resolve_partly(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Partial> {
+    super::request_in_advance(requirements, interpreter, wheelhouse);
     let mut candidates = Candidates::new(requirements, WheelFilter::new(interpreter, wheelhouse));
     let choice = super::choose(&mut candidates, super::Effort::REPORT);
     candidates.filter.check_io_errors()?;

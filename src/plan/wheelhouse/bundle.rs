@@ -7,7 +7,7 @@ use pep508_rs::PackageName;
 use tracing::debug;
 
 use super::index::Index;
-use super::{Directory, WheelFile, Wheelhouse};
+use super::{Directory, Place, WheelFile, Wheelhouse};
 use crate::fs::{self, Stamped};
 use crate::plan::seed::is_seed;
 use crate::wheel::WheelName;
@@ -112,7 +112,7 @@ impl Wheelhouse {
                     name,
                     file_name,
                     untrusted_owner: None,
-                    directory: position,
+                    place: Place::Directory(position),
                 });
             }
         }

@@ -6,7 +6,9 @@
 //! directory wins. Files that are not wheels, or are broken, are skipped.
 
 mod bundle;
+mod crawl;
 mod index;
+mod index_wheels;
 mod open;
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,7 +23,9 @@ use crate::fs::{self, Digest, Stamped, Trust};
 use crate::report::{self, Progress};
 use crate::wheel::{Impostor, Metadata, WheelName};
 use bundle::Bundle;
+pub(super) use crawl::crawl;
 use index::Index;
+pub(super) use index_wheels::{IndexWheels, pinned};
 
 /// A wheel file in one of the directories.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,11 +37,24 @@ pub(super) struct WheelFile {
     /// The owner, if it is an untrusted user and others can write to the directory: the wheel is
     /// used only if its digest is pinned.
     pub untrusted_owner: Option<u32>,
-    /// The index of its directory.
-    directory: usize,
+    place: Place,
+}
+
+/// Where a wheel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    /// In the directory with this number.
+    Directory(usize),
+    /// On a package index, with this number in [`IndexWheels`].
+    Index(usize),
 }
 
 impl WheelFile {
+    /// Checks whether it is on a package index, and not in a directory.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.place, Place::Index(_))
+    }
+
     /// Checks that no other user can have written the wheel. The error is the reason why it is used
     /// only if its digest is pinned.
     pub fn is_trusted(&self) -> Result<(), String> {
@@ -63,6 +80,8 @@ pub(super) struct Wheelhouse {
     skipped_files: Vec<SkippedFile>,
     fetch_command: Option<String>,
     bundle: Bundle,
+    /// The package indexes, where the caller asked for them.
+    of_indexes: Option<IndexWheels>,
 }
 
 /// A file in one of the directories that cannot be used as a wheel.
@@ -110,7 +129,8 @@ impl Wheelhouse {
         skipped_files
     }
 
-    /// Returns the wheels of a project, in the order of their directories and names.
+    /// Returns the wheels of a project, in the order of their directories and names. Those of
+    /// package indexes come last, once [`Self::list_on_index`] has listed them.
     pub fn wheels(&self, project: &PackageName) -> &[WheelFile] {
         self.wheels.get(project).map_or(&[], Vec::as_slice)
     }
@@ -129,11 +149,15 @@ impl Wheelhouse {
                 fs::is_file(&self.directories[directory].path.join(&wheel.file_name))
             });
             there.map(move |wheel| WheelFile {
-                directory,
+                place: Place::Directory(directory),
                 ..(*wheel).clone()
             })
         };
-        (0..self.directories.len()).flat_map(in_directory).collect()
+        let in_directories = (0..self.directories.len()).flat_map(in_directory);
+        let on_index = alike.iter().filter(|wheel| wheel.is_remote());
+        in_directories
+            .chain(on_index.map(|wheel| (*wheel).clone()))
+            .collect()
     }
 
     /// Returns the command that fills these directories; `None` if the spec has no directory.
@@ -150,6 +174,16 @@ impl Wheelhouse {
         (!directories.is_empty()).then(|| directories.join(", "))
     }
 
+    /// Returns where wheels are looked for, as a phrase such as "in `wheels`"; `None` if nowhere.
+    pub fn places(&self) -> Option<String> {
+        let directories = self.directory_list().map(|list| format!("in {list}"));
+        match (directories, &self.of_indexes) {
+            (directories, None) => directories,
+            (None, Some(_)) => Some("on the package index".to_owned()),
+            (Some(directories), Some(_)) => Some(format!("{directories} or on the package index")),
+        }
+    }
+
     /// Returns the directories' paths, without the interpreter's own.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories
@@ -160,9 +194,10 @@ impl Wheelhouse {
 
     /// Returns the path of a wheel.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
-        self.directories[wheel.directory]
-            .path
-            .join(&wheel.file_name)
+        match wheel.place {
+            Place::Directory(directory) => self.directories[directory].path.join(&wheel.file_name),
+            Place::Index(number) => self.of_index(number).shown_path(),
+        }
     }
 
     /// Returns what a file is that cannot be read as a wheel, if it is recognized.
@@ -181,13 +216,16 @@ impl Wheelhouse {
         paths.filter(|path| Impostor::at(path).is_some()).collect()
     }
 
-    /// Returns a wheel with its stamp from before it was first read.
-    pub fn stamped(&mut self, wheel: &WheelFile) -> Stamped {
+    /// Returns a wheel with its stamp from before it was first read; `None` for a wheel of an
+    /// index: it is not a file.
+    pub fn stamped(&mut self, wheel: &WheelFile) -> Option<Stamped> {
+        let Place::Directory(directory) = wheel.place else {
+            return None;
+        };
         let path = self.path(wheel);
-        let stamp = self.directories[wheel.directory]
-            .index
-            .stamp(&path, &wheel.file_name);
-        Stamped { path, stamp }
+        let index = &mut self.directories[directory].index;
+        let stamp = index.stamp(&path, &wheel.file_name);
+        Some(Stamped { path, stamp })
     }
 
     /// Returns a wheel's metadata.
@@ -196,7 +234,11 @@ impl Wheelhouse {
     /// It cannot be read as a wheel.
     pub fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata> {
         let path = self.path(wheel);
-        let index = &mut self.directories[wheel.directory].index;
+        let directory = match wheel.place {
+            Place::Directory(directory) => directory,
+            Place::Index(number) => return self.metadata_of_index(number, &wheel.name),
+        };
+        let index = &mut self.directories[directory].index;
         if let Some(known) = index.metadata(&path, &wheel.file_name) {
             return Ok(known);
         }
@@ -206,41 +248,52 @@ impl Wheelhouse {
     }
 
     /// Returns the digests of wheels, in their order. Those that are not cached are computed on all
-    /// processors.
+    /// processors; of a wheel of an index, its index states it.
+    ///
+    /// # Errors
+    /// A wheel cannot be read.
     pub fn digests(&mut self, wheels: &[WheelFile]) -> Result<Vec<Digest>> {
-        let stamps: Vec<Stamped> = wheels.iter().map(|wheel| self.stamped(wheel)).collect();
-        let known: Vec<Option<Digest>> = wheels
-            .iter()
-            .zip(&stamps)
-            .map(|(wheel, stamped)| {
-                self.directories[wheel.directory]
-                    .index
-                    .digest(&stamped.path, &wheel.file_name)
-            })
-            .collect();
-        let unknown = stamps
-            .iter()
-            .zip(&known)
-            .filter(|(_, known)| known.is_none());
+        let mut known: Vec<Option<Digest>> = Vec::new();
+        let mut unknown: Vec<(usize, Stamped)> = Vec::new();
+        for (position, wheel) in wheels.iter().enumerate() {
+            let digest = match (wheel.place, self.stamped(wheel)) {
+                (Place::Index(number), _) => Some(self.digest_of_index(number)?),
+                (Place::Directory(directory), Some(stamped)) => {
+                    let index = &mut self.directories[directory].index;
+                    let digest = index.digest(&stamped.path, &wheel.file_name);
+                    if digest.is_none() {
+                        unknown.push((position, stamped));
+                    }
+                    digest
+                }
+                (Place::Directory(_), None) => None,
+            };
+            known.push(digest);
+        }
         // Count the bytes to read, for the progress line.
-        let size = unknown
-            .map(|(stamped, _)| stamped.stamp.map_or(0, |stamp| stamp.size))
-            .sum();
+        let sizes = unknown.iter().map(|(_, stamped)| stamped.stamp);
+        let size = sizes.map(|stamp| stamp.map_or(0, |stamp| stamp.size)).sum();
+        if unknown.is_empty() {
+            return Ok(known.into_iter().flatten().collect());
+        }
         let progress = Progress::start("reading wheels", size);
-        let compute =
-            |stamped: &Stamped| Digest::of_file(&stamped.path, |bytes| progress.advance(bytes));
-        let digests = stamps
+        let compute = |(_, stamped): &(usize, Stamped)| {
+            Digest::of_file(&stamped.path, |bytes| progress.advance(bytes))
+        };
+        let computed = unknown
             .par_iter()
-            .zip(known)
-            .map(|(stamped, known)| known.map_or_else(|| compute(stamped), Ok))
+            .map(compute)
             .collect::<Result<Vec<_>>>()?;
         // Cache them for later launches.
-        for (wheel, digest) in wheels.iter().zip(&digests) {
-            self.directories[wheel.directory]
-                .index
-                .set_digest(&wheel.file_name, *digest);
+        for ((position, _), digest) in unknown.iter().zip(computed) {
+            let wheel = &wheels[*position];
+            if let Place::Directory(directory) = wheel.place {
+                let index = &mut self.directories[directory].index;
+                index.set_digest(&wheel.file_name, digest);
+            }
+            known[*position] = Some(digest);
         }
-        Ok(digests)
+        Ok(known.into_iter().flatten().collect())
     }
 
     /// Saves the cached facts for later launches. An error is only logged, because they can be

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::bundle::Bundle;
 use super::index::Index;
-use super::{Directory, SkippedFile, WheelFile, Wheelhouse};
+use super::{Directory, Place, SkippedFile, WheelFile, Wheelhouse};
 use crate::fs;
 use crate::invocation::{Invocation, WheelsSource};
 use crate::plan::Evidence;
@@ -51,6 +51,7 @@ impl Wheelhouse {
             skipped_files: Vec::new(),
             fetch_command,
             bundle,
+            of_indexes: None,
         };
         // The order of the directories is their precedence; the caller's come first.
         for path in &caller.directories {
@@ -71,7 +72,8 @@ impl Wheelhouse {
             }
         }
         for directory in &spec.wheelhouses {
-            if !wheelhouse.add(&directory.value, memo, evidence)? {
+            let is_there = wheelhouse.add(&directory.value, memo, evidence)?;
+            if !is_there && !spec.may_fetch(invocation) {
                 let hint = "paths in a spec are relative to the spec's own directory";
                 let fetch = wheelhouse
                     .fetch_command
@@ -184,7 +186,7 @@ impl Wheelhouse {
                             name,
                             file_name,
                             untrusted_owner,
-                            directory,
+                            place: Place::Directory(directory),
                         });
                     }
                 }
@@ -209,10 +211,10 @@ impl Wheelhouse {
             .flatten()
             .filter(|wheel| wheel.untrusted_owner.is_some())
         {
-            by_directory
-                .entry(wheel.directory)
-                .or_default()
-                .push(&wheel.file_name);
+            if let Place::Directory(directory) = wheel.place {
+                let names = by_directory.entry(directory).or_default();
+                names.push(&wheel.file_name);
+            }
         }
         // One warning per directory, with the first few names.
         let say = |(directory, mut names): (usize, Vec<&str>)| {

@@ -27,7 +27,7 @@ use pep508_rs::PackageName;
 pub use listing::{Listing, Source};
 pub use metadata::WheelMetadata;
 pub use page::{Format, parse as parse_page};
-pub use project::{Hashes, IndexFile, Project, Sidecar};
+pub use project::{IndexFile, Project, Sidecar};
 pub use settings::{ConfiguredIndex, IndexSettings, Named, NamedBy};
 pub use timestamp::Timestamp;
 pub use transport::Transport;
@@ -63,9 +63,9 @@ pub struct Options {
 }
 
 /// The package indexes of a run.
-pub struct Index<'a> {
-    transport: &'a dyn Transport,
-    settings: &'a IndexSettings,
+pub struct Index<T> {
+    transport: T,
+    settings: IndexSettings,
     cache: Option<Cache>,
     freshness: Freshness,
     exclude_newer: Option<Timestamp>,
@@ -74,13 +74,9 @@ pub struct Index<'a> {
     without_ranges: WithoutRanges,
 }
 
-impl<'a> Index<'a> {
+impl<T: Transport> Index<T> {
     /// Creates the indexes of a run. Requests nothing.
-    pub fn new(
-        transport: &'a dyn Transport,
-        settings: &'a IndexSettings,
-        options: Options,
-    ) -> Self {
+    pub fn new(transport: T, settings: IndexSettings, options: Options) -> Self {
         Self {
             transport,
             settings,
@@ -91,6 +87,11 @@ impl<'a> Index<'a> {
             find_links: OnceLock::new(),
             without_ranges: WithoutRanges::default(),
         }
+    }
+
+    /// Returns what disables the indexes; `None` if they are used.
+    pub fn disabled_by(&self) -> Option<&NamedBy> {
+        self.settings.no_index.as_ref()
     }
 
     /// Returns the wheels of a project: those of the first index that has the project, and those on
@@ -257,13 +258,13 @@ impl<'a> Index<'a> {
     fn request_metadata(&self, listing: &Listing, file: &IndexFile) -> Result<WheelMetadata> {
         if file.metadata != Sidecar::Absent {
             let url = listing.url_of(&file.metadata_url())?;
-            if let Some(content) = metadata::of_sidecar(self.transport, file, &url)? {
+            if let Some(content) = metadata::of_sidecar(&self.transport, file, &url)? {
                 return Ok(WheelMetadata::Content(content));
             }
         }
         let url = listing.url_of(&file.url)?;
         Ok(metadata::of_ranges(
-            self.transport,
+            &self.transport,
             file,
             &url,
             &self.without_ranges,

@@ -1,5 +1,7 @@
 //! What the readers of indexes need of the client: one function.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use crate::remote::{Client, Request, Response};
@@ -16,5 +18,17 @@ pub trait Transport: Sync {
 impl Transport for Client {
     fn get(&self, request: &Request<'_>) -> Result<Response> {
         Self::get(self, request)
+    }
+}
+
+impl<T: Transport + Send> Transport for Arc<T> {
+    fn get(&self, request: &Request<'_>) -> Result<Response> {
+        T::get(self, request)
+    }
+}
+
+impl<T: Transport> Transport for &T {
+    fn get(&self, request: &Request<'_>) -> Result<Response> {
+        T::get(self, request)
     }
 }

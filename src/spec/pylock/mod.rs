@@ -21,7 +21,7 @@ use anyhow::Result;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{MarkerEnvironment, MarkerTree, PackageName};
 
-use super::{Located, Packages, PythonRange, Requested, Spec, SpecText};
+use super::{IndexUrl, Located, Packages, PythonRange, Requested, Spec, SpecText};
 use crate::fs::{Digest, LongDigest};
 use crate::report::{Failure, program, shell_word};
 
@@ -111,6 +111,8 @@ pub struct LockedWheel {
     pub file_name: String,
     /// The absolute path, if the lock file has one.
     pub path: Option<PathBuf>,
+    /// The URL to download it from, if the lock file has one.
+    pub url: Option<IndexUrl>,
     /// The size in bytes, if the lock file has one.
     pub size: Option<u64>,
     /// The SHA-256 digest.

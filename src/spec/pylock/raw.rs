@@ -49,7 +49,7 @@ pub(super) struct RawPackage {
 pub(super) struct RawFile {
     name: Option<String>,
     pub(super) path: Option<String>,
-    url: Option<String>,
+    pub(super) url: Option<String>,
     pub(super) size: Option<u64>,
     pub(super) hashes: BTreeMap<String, String>,
 }

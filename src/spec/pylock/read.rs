@@ -9,7 +9,7 @@ use super::raw::{RawFile, RawLock, RawPackage, RawVersion, is_wheel_name};
 use super::text::LockText;
 use super::{Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
-use crate::spec::{Located, SpecText};
+use crate::spec::{IndexUrl, Located, SpecText};
 
 /// The newest version of the format that vpython fully supports.
 const KNOWN: [u64; 2] = [1, 0];
@@ -213,9 +213,15 @@ impl Reader<'_> {
             .into_iter()
             .filter_map(long_digest)
             .collect();
+        // Another kind of URL is of no use here, and not an error: the file may be in a directory.
+        let url = file
+            .url
+            .as_deref()
+            .and_then(|url| IndexUrl::parse(url).ok());
         let value = LockedWheel {
             file_name,
             path,
+            url,
             size: file.size,
             sha256,
             long_digests,

@@ -88,6 +88,7 @@ fn wheel(wheel: &LockedWheel, directory: &Path) -> String {
     let LockedWheel {
         file_name,
         path,
+        url,
         size,
         sha256,
         long_digests: _,
@@ -98,11 +99,15 @@ fn wheel(wheel: &LockedWheel, directory: &Path) -> String {
     let path = path
         .map(|path| format!(", path = {}", quoted(path)))
         .unwrap_or_default();
+    let url = url
+        .as_ref()
+        .map(|url| format!(", url = {}", quoted(url.reveal())))
+        .unwrap_or_default();
     let size = size
         .map(|size| format!(", size = {size}"))
         .unwrap_or_default();
     format!(
-        "    {{name = {}{path}{size}, hashes = {{sha256 = \"{sha256}\"}}}},\n",
+        "    {{name = {}{path}{url}{size}, hashes = {{sha256 = \"{sha256}\"}}}},\n",
         quoted(file_name)
     )
 }

@@ -13,7 +13,7 @@ use super::raw::{RawDependency, RawLock, RawPackage, RawRequirement, RawVersion,
 use crate::spec::pylock::{
     Bound, Lock, LockForm, LockText, LockedPackage, LockedWheel, Marker, file_name,
 };
-use crate::spec::{Dependencies, Located, Requested, SpecText, parse_marker};
+use crate::spec::{Dependencies, IndexUrl, Located, Requested, SpecText, parse_marker};
 
 /// The supported version of the format.
 const KNOWN: u64 = 1;
@@ -257,9 +257,11 @@ impl Reader<'_> {
                 if index.is_empty() { "." } else { index }
             ))
         });
+        let url = url.as_deref().and_then(|url| IndexUrl::parse(url).ok());
         let value = LockedWheel {
             file_name,
             path,
+            url,
             size,
             sha256,
             long_digests: Vec::new(),

@@ -304,13 +304,9 @@ impl Explanation {
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };
         // Choose the wheels.
-        let (wheels, unavailable) = plan::choose_wheels(
-            spec,
-            &facts,
-            invocation,
-            &store.memo_directory(),
-            &mut evidence,
-        )?;
+        let memo = store.memo_directory();
+        let place = (invocation, process, memo.as_path());
+        let (wheels, unavailable) = plan::choose_as_launch(spec, &facts, place, &mut evidence)?;
         self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
         self.warnings.append(&mut evidence.remarks);

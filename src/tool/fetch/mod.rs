@@ -1,12 +1,13 @@
 //! `-vpython-tool fetch`: downloads the wheels that a spec requires and that are missing into the
 //! first wheel directory.
 //!
-//! The interpreter's own pip downloads them, so that the user's configuration of index, proxy,
-//! keyring and certificates applies. vpython determines which wheels are missing, because pip
-//! evaluates markers only for the machine that it runs on. No launch and no other tool accesses the
-//! network.
+//! They come from the package indexes that pip's configuration, the spec or the caller names
+//! (`native`). With `--build`, the interpreter's own pip fetches them, and builds wheels from
+//! sources; vpython determines which wheels are missing, because pip evaluates markers only for the
+//! machine that it runs on.
 
 mod failed;
+mod native;
 mod network;
 mod pip;
 mod pip_process;
@@ -27,6 +28,7 @@ use crate::interpreter::Facts;
 use crate::invocation::{self, Fetch, Invocation};
 use crate::plan::{self, Lacking};
 use crate::process::Process;
+use crate::remote::index::IndexSettings;
 use crate::report::{self, Failure};
 use crate::spec::{self, Dependencies, Packages, Spec};
 use crate::store::Store;
@@ -35,8 +37,9 @@ use pip::{Follow, Pip};
 use refused::Refused;
 use system::Fetching;
 
-/// pip's variable for the index URL.
+/// pip's variables for the URLs of indexes.
 const INDEX_URL: &str = "PIP_INDEX_URL";
+const EXTRA_INDEX_URL: &str = "PIP_EXTRA_INDEX_URL";
 
 /// Fetches the missing wheels of the spec of a command line, and prints the files that pip
 /// downloaded. Updates a lock file that no longer matches its spec. Returns the exit code, which is
@@ -56,17 +59,23 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
             .because("what other platforms need would be removed")
             .into());
     }
+    if options.build && (options.refresh || options.exclude_newer.is_some()) {
+        let what =
+            "`--refresh` and `--exclude-newer` of `-vpython-tool fetch` do not apply to `--build`";
+        let why = "pip has its own cache, and an option of its own: `-- --uploaded-prior-to DATE`";
+        return Err(Failure::new(what).because(why).into());
+    }
     if options.prune {
         return prune::run(options, invocation, process);
     }
     if let Some(refusal) = invocation.conf.refusal_of_fetch() {
         return Err(refusal.into());
     }
-    // Apply the site's settings, then read the spec.
-    let (options, process) = (
-        &with_site_options(options, invocation),
-        &with_site_index(invocation, process),
-    );
+    if invocation.fetching == invocation::Fetching::Offline {
+        let failure = Failure::new("`-vpython-tool fetch` uses the network, which is forbidden");
+        let why = "`-vpython-offline` or `VPYTHON_OFFLINE` is set";
+        return Err(failure.because(why).into());
+    }
     let text = spec::find(invocation, process)?;
     // A stale lock file cannot be updated without the wheels, so fetch them first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
@@ -88,13 +97,21 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     invocation.warn(&spec::unnamed(&text, "fetch", invocation, process));
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    if !fill(options, &spec, invocation, process, &store.memo_directory())? {
+    let memo = &store.memo_directory();
+    let is_complete = if options.build {
+        let options = &with_site_options(options, invocation);
+        let process = &with_indexes(&spec, invocation, process)?;
+        fill(options, &spec, invocation, process, memo)?
+    } else {
+        native::run(options, &spec, invocation, process, memo)?
+    };
+    if !is_complete {
         return Ok(1);
     }
     // Everything that was missing is present: upgrade, or update the lock file.
     if is_upgrade {
         let is_complete =
-            upgrade::run(options, &spec, invocation, process, &store.memo_directory())?;
+            !options.build || upgrade::run(options, &spec, invocation, process, memo)?;
         if let Some(lock) = text.lock_path().filter(|_| has_lock) {
             report::notice(&format!(
                 "`{}` is unchanged; `-vpython-tool lock --upgrade` updates it",
@@ -124,17 +141,32 @@ fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
     }
 }
 
-/// Returns the process, with the site's index for pip if the caller's environment names none. Since
-/// it is a variable, pip's options override it.
-fn with_site_index(invocation: &Invocation, process: &Process) -> Process {
+/// Returns the process with variables for pip that name the indexes that vpython would ask, so that
+/// no project comes from another index. pip's options override them.
+fn with_indexes(spec: &Spec, invocation: &Invocation, process: &Process) -> Result<Process> {
     let mut process = process.clone();
-    if let (Some(index), None) = (&invocation.conf.fetch_index_url, process.setting(INDEX_URL)) {
-        process.environment.retain(|(name, _)| name != INDEX_URL);
-        process
-            .environment
-            .push((INDEX_URL.into(), OsString::from(&index.value)));
+    let is_named = !spec.indexes.named.is_empty() || invocation.conf.fetch_index_url.is_some();
+    if !is_named {
+        return Ok(process);
     }
-    process
+    let settings = IndexSettings::read(&[], &spec.indexes, &invocation.conf, &process)?;
+    let mut urls: Vec<&str> = settings
+        .indexes
+        .iter()
+        .map(|index| index.url.reveal())
+        .collect();
+    // The default index is the last one.
+    let default = urls.pop().unwrap_or_default().to_owned();
+    let others = urls.join(" ");
+    for (name, value) in [(INDEX_URL, default), (EXTRA_INDEX_URL, others)] {
+        process.environment.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            process
+                .environment
+                .push((name.into(), OsString::from(value)));
+        }
+    }
+    Ok(process)
 }
 
 /// Fetches for one system after the other until no wheel is missing or pip cannot fetch the rest.

@@ -48,6 +48,15 @@ impl Staging {
         self.directory.path()
     }
 
+    /// Moves a complete file to `destination`, in place of any older one, and returns its path.
+    pub fn publish(&self, name: &str, destination: &Path) -> Result<PathBuf> {
+        let (from, to) = (self.path().join(name), destination.join(name));
+        // A wheel in the destination is complete even after a power failure.
+        fs::sync(&from)?;
+        fs::rename(&from, &to)?;
+        Ok(to)
+    }
+
     /// Moves each new wheel to `destination`, and returns the new files. Does not overwrite
     /// existing files, except those named in `replaced`.
     pub fn move_in(self, destination: &Path, replaced: &BTreeSet<&OsStr>) -> Result<Vec<PathBuf>> {

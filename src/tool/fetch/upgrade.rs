@@ -17,6 +17,10 @@ use crate::report::{self, Failure};
 use crate::spec::{self, Packages, Requirements, Spec};
 use crate::tool::lock;
 
+/// The notice if there are no newer versions.
+pub(super) const NOTHING: &str =
+    "nothing to upgrade: the newest versions that the spec permits are present";
+
 /// Fetches newer versions of the present wheels, then the wheels that these require, and prints the
 /// new files. Returns whether all wheels are present.
 pub(super) fn run(
@@ -27,12 +31,8 @@ pub(super) fn run(
     memo: &Path,
 ) -> Result<bool> {
     let names = lock::names(&options.upgrade, "fetch")?;
-    let requirements = match &spec.packages {
-        Packages::Required(requirements) if !requirements.hashes_required => requirements,
-        _ => {
-            report::notice("nothing to upgrade: the spec pins every version");
-            return Ok(true);
-        }
+    let Some(requirements) = upgradable(spec) else {
+        return Ok(true);
     };
     let systems = plan::present(spec, requirements, invocation, process, memo)?;
     refuse_unknown(&names, &systems)?;
@@ -78,10 +78,42 @@ pub(super) fn run(
         }
     }
     if !has_new_files {
-        report::notice("nothing to upgrade: the newest versions that the spec permits are present");
+        report::notice(NOTHING);
         return Ok(true);
     }
     super::fill(options, spec, invocation, process, memo)
+}
+
+/// Returns the requirements of a spec that leave versions open; otherwise says that there are none.
+fn upgradable(spec: &Spec) -> Option<&Requirements> {
+    match &spec.packages {
+        Packages::Required(requirements) if !requirements.hashes_required => Some(requirements),
+        _ => {
+            report::notice("nothing to upgrade: the spec pins every version");
+            None
+        }
+    }
+}
+
+/// Checks whether there is something to upgrade, and that each name is that of a project in use.
+///
+/// # Errors
+/// A name is of no project in use.
+pub(super) fn is_possible(
+    names: &[PackageName],
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<bool> {
+    let Some(requirements) = upgradable(spec) else {
+        return Ok(false);
+    };
+    if !names.is_empty() {
+        let systems = plan::present(spec, requirements, invocation, process, memo)?;
+        refuse_unknown(names, &systems)?;
+    }
+    Ok(true)
 }
 
 /// Returns the requirements to pass to pip for one system: on this machine, all requirements of the

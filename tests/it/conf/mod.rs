@@ -188,7 +188,7 @@ fn wheels_next_to_the_program_are_the_last_wheelhouse() {
         .run()
         .prints("2\n");
     // `fetch` fills the directory of the spec.
-    launch(&world, &["-vpython-tool", "fetch", "tool.py"])
+    launch(&world, &["-vpython-tool", "fetch", "--build", "tool.py"])
         .run()
         .expect(
             0,
@@ -206,7 +206,7 @@ fn the_site_may_forbid_fetch_and_pass_options_to_pip() {
 vpython: error: `-vpython-tool fetch` is disabled here
   caused by: `fetch.allow` is false in `[WORLD]/site/vpython.conf`, line 2
 ";
-    launch(&world, &["-vpython-tool", "fetch", "tool.py"])
+    launch(&world, &["-vpython-tool", "fetch", "--build", "tool.py"])
         .run()
         .refuses(125, message);
     set(
@@ -216,7 +216,14 @@ vpython: error: `-vpython-tool fetch` is disabled here
     let fetch = || {
         launch(
             &world,
-            &["-vpython-tool", "fetch", "tool.py", "--", "--of-caller"],
+            &[
+                "-vpython-tool",
+                "fetch",
+                "--build",
+                "tool.py",
+                "--",
+                "--of-caller",
+            ],
         )
     };
     let outcome = fetch().run();

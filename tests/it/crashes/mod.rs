@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::trace::{Fault, Traced, traced};
-use crate::support::{Wheel, World};
+use crate::support::{Listed, PackageIndex, Wheel, World};
 
 /// The default number of moments.
 const FEW: usize = 10;
@@ -33,6 +33,8 @@ struct Scene {
     before: Option<PathBuf>,
     /// The user's files that each run finds, if the run writes such files.
     files: Option<PathBuf>,
+    /// The package index that each run and the launches after it ask.
+    index: Option<PackageIndex>,
 }
 
 impl Scene {
@@ -45,6 +47,7 @@ impl Scene {
             variables: Vec::new(),
             before: None,
             files: None,
+            index: None,
         }
     }
 
@@ -155,16 +158,49 @@ impl Scene {
 
     /// `fetch` fills a directory, with a short stub for pip.
     fn fetch() -> Self {
-        Self::writing("fetch", &["-vpython-tool", "fetch", "tool.py"], |world| {
+        Self::writing(
+            "fetch",
+            &["-vpython-tool", "fetch", "--build", "tool.py"],
+            |world| {
+                copy(&world.path("wheels"), &world.outside("index"));
+                std::fs::remove_file(world.path("wheels/b-2-py3-none-any.whl")).unwrap();
+                std::fs::create_dir_all(world.outside("stub/pip")).unwrap();
+                std::fs::write(world.outside("stub/pip/__init__.py"), "").unwrap();
+                let pip = "import shutil, sys\nif 'wheel' in sys.argv:\n    to = sys.argv[sys.argv.index('--wheel-dir') + 1]\n    \
+                       shutil.copy('@INDEX@/b-2-py3-none-any.whl', to)\n";
+                let pip = pip.replace("@INDEX@", world.outside("index").to_str().unwrap());
+                std::fs::write(world.outside("stub/pip/__main__.py"), pip).unwrap();
+            },
+        )
+    }
+
+    /// `fetch` fills a directory from a package index.
+    fn fetch_from_index() -> Self {
+        let words = &["-vpython-tool", "fetch", "tool.py"];
+        let scene = Self::writing("fetch from an index", words, |world| {
             copy(&world.path("wheels"), &world.outside("index"));
             std::fs::remove_file(world.path("wheels/b-2-py3-none-any.whl")).unwrap();
-            std::fs::create_dir_all(world.outside("stub/pip")).unwrap();
-            std::fs::write(world.outside("stub/pip/__init__.py"), "").unwrap();
-            let pip = "import shutil, sys\nif 'wheel' in sys.argv:\n    to = sys.argv[sys.argv.index('--wheel-dir') + 1]\n    \
-                       shutil.copy('@INDEX@/b-2-py3-none-any.whl', to)\n";
-            let pip = pip.replace("@INDEX@", world.outside("index").to_str().unwrap());
-            std::fs::write(world.outside("stub/pip/__main__.py"), pip).unwrap();
-        })
+        });
+        scene.with_index()
+    }
+
+    /// A first launch that fetches all wheels from a package index.
+    fn fetching_launch() -> Self {
+        let mut scene = Self::cold("fetching launch", &["-vpython-fetch", "tool.py"]);
+        let (wheels, index) = (scene.world.path("wheels"), scene.world.outside("index"));
+        std::fs::rename(wheels, index).unwrap();
+        scene.variables.push(("VPYTHON_FETCH", "1".to_owned()));
+        scene.with_index()
+    }
+
+    /// Starts an index of the wheels in `index`.
+    fn with_index(mut self) -> Self {
+        let wheels = std::fs::read_dir(self.world.outside("index")).unwrap();
+        let files = wheels.map(|entry| Listed::file(&entry.unwrap().path()));
+        let index = PackageIndex::start(files.collect());
+        self.variables.push(("PIP_INDEX_URL", index.url()));
+        self.index = Some(index);
+        self
     }
 
     /// Runs the scene from the start, with a fault.
@@ -200,7 +236,12 @@ impl Scene {
     /// leaves nothing else.
     fn next_launch_works(&self) -> Result<(), String> {
         let expect = |words: &[&str], stdout: Option<&str>| {
-            let outcome = self.world.vpython(words).run();
+            let mut launch = self.world.vpython(words);
+            if self.index.is_some() {
+                let variables = self.variables.iter();
+                launch = variables.fold(launch, |launch, (name, value)| launch.env(name, value));
+            }
+            let outcome = launch.run();
             let is_right = outcome.code == Some(0)
                 && outcome.stderr.is_empty()
                 && stdout.is_none_or(|stdout| outcome.stdout == stdout);

@@ -41,7 +41,12 @@ fn pinned_digests_are_checked_before_a_file_gets_its_name() {
     };
     let [a, b] = [module("a", "1").requires("b"), module("b", "1")]
         .map(|wheel| hex::encode(sha2::Sha256::digest(wheel.bytes())));
-    let words = ["-vpython-spec=requirements.txt", "-vpython-tool", "fetch"];
+    let words = [
+        "-vpython-spec=requirements.txt",
+        "-vpython-tool",
+        "fetch",
+        "--build",
+    ];
     world.write(
         "requirements.txt",
         format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{a}\n"),
@@ -90,6 +95,7 @@ fn a_file_with_other_bytes_than_are_pinned_is_replaced() {
         "-vpython-spec=requirements.txt",
         "-vpython-tool",
         "fetch",
+        "--build",
         "-c",
         "",
     ];

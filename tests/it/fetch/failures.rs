@@ -78,7 +78,7 @@ vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fe
   hint: install it (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
 ";
     world
-        .vpython(["-vpython-tool", "fetch"])
+        .vpython(["-vpython-tool", "fetch", "--build"])
         .env("VPYTHON_INTERPRETER", &fake.path)
         .run()
         .refuses(125, message);
@@ -142,7 +142,12 @@ fn a_file_that_is_not_a_wheel_is_reported_and_replaced() {
     );
     let outcome = launch(
         &world,
-        &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch"],
+        &[
+            "-vpython-spec=x.vpython3",
+            "-vpython-tool",
+            "fetch",
+            "--build",
+        ],
     )
     .run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);

@@ -42,7 +42,7 @@ fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
 }
 
 fn fetch(world: &World, words: &[&str]) -> Outcome {
-    launch(world, &["-vpython-tool", "fetch"])
+    launch(world, &["-vpython-tool", "fetch", "--build"])
         .arguments(words)
         .run()
 }
@@ -148,7 +148,13 @@ fn the_first_directory_of_the_spec_is_made_and_filled() {
     );
     let named = launch(
         &world,
-        &["-vpython-wheels", "other", "-vpython-tool", "fetch"],
+        &[
+            "-vpython-wheels",
+            "other",
+            "-vpython-tool",
+            "fetch",
+            "--build",
+        ],
     )
     .run();
     named.expect(0, "", NOTHING);
@@ -253,6 +259,7 @@ fn arguments_after_two_dashes_are_passed_to_pip() {
     let words = [
         "-vpython-tool",
         "fetch",
+        "--build",
         "tool.py",
         "--",
         "--find-links",
@@ -294,7 +301,7 @@ fn wheels_that_a_concurrent_fetch_has_brought_are_used() {
     let other = format!("import shutil; shutil.copy('{from}/a-1-py3-none-any.whl', '{to}')\n");
     std::fs::create_dir(world.outside("other")).unwrap();
     std::fs::write(world.outside("other/sitecustomize.py"), other).unwrap();
-    let outcome = launch(&world, &["-vpython-tool", "fetch"])
+    let outcome = launch(&world, &["-vpython-tool", "fetch", "--build"])
         .env("PYTHONPATH", world.outside("other"))
         .run();
     assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome}");

@@ -82,6 +82,7 @@ fn an_upgrade_follows_the_spec_and_leaves_its_lock() {
             "-vpython-spec=x.vpython3",
             "-vpython-tool",
             "fetch",
+            "--build",
             "--upgrade",
         ],
     )

@@ -42,7 +42,7 @@ fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
 }
 
 fn fetch(world: &World, words: &[&str]) -> Outcome {
-    launch(world, &["-vpython-tool", "fetch"])
+    launch(world, &["-vpython-tool", "fetch", "--build"])
         .arguments(words)
         .run()
 }
@@ -329,7 +329,11 @@ fn digests_of_another_index_are_an_error_with_hints() {
         outcome.stderr.ends_with(&format!("{cause}{ways}")),
         "{outcome}"
     );
-    let outcome = launch(&world, &["-vpython-unlocked", "-vpython-tool", "fetch"]).run();
+    let outcome = launch(
+        &world,
+        &["-vpython-unlocked", "-vpython-tool", "fetch", "--build"],
+    )
+    .run();
     assert_eq!(
         (outcome.code, came(&outcome)),
         (Some(0), vec!["a-1-py3-none-any.whl"]),

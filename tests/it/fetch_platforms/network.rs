@@ -51,7 +51,7 @@ fn index(dropped: usize) -> (String, Arc<AtomicUsize>) {
 /// nothing about those that it tries once.
 fn online<'a>(world: &'a World, url: &str, timeout: &str) -> Launch<'a> {
     let launch = world
-        .vpython(["-vpython-tool", "fetch"])
+        .vpython(["-vpython-tool", "fetch", "--build"])
         .env("PIP_INDEX_URL", url)
         .env("PIP_RETRIES", "1")
         .env("PIP_NO_CACHE_DIR", "1");

@@ -48,7 +48,7 @@ fn an_old_pip_without_wheel_builds_by_the_method_that_works() {
         let world = stub(version, has_wheel);
         put(&world, &[module("a", "1")]);
         world.write("vpython.toml", "dependencies = ['a']\n");
-        let outcome = launch(&world, &["-vpython-tool", "fetch"])
+        let outcome = launch(&world, &["-vpython-tool", "fetch", "--build"])
             .env("PYTHONPATH", world.outside("stub"))
             .run();
         assert_eq!(came(&outcome), ["a-1-py3-none-any.whl"], "{outcome}");
@@ -70,8 +70,8 @@ fn a_pip_that_takes_one_platform_is_called_for_each() {
         );
         world.write(".vpython3", &spec);
         // There is no wheel for this machine; for other platforms there are those with such a name.
-        let launch =
-            launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("stub"));
+        let launch = launch(&world, &["-vpython-tool", "fetch", "--build"])
+            .env("PYTHONPATH", world.outside("stub"));
         let outcome = launch
             .env(
                 "STUB",

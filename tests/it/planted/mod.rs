@@ -313,7 +313,7 @@ fn what_is_planted_where_pip_writes_is_not_waited_for() {
         lchown(world.path("open/wheels").join(name), Some(OTHER_USER), None).unwrap();
     }
     let outcome = world
-        .vpython(["-vpython-tool", "fetch", "open/tool.py"])
+        .vpython(["-vpython-tool", "fetch", "--build", "open/tool.py"])
         .run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(world.path("mine/precious").exists());

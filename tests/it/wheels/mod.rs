@@ -143,7 +143,7 @@ fn without_a_wheel_directory_the_error_says_how_to_name_one() {
         &[],
         "vpython: error: no wheel fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: no wheel directory is configured, and there is no `wheels` next to the spec\n  \
-         hint: create and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
+         hint: create and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
     );
 }
 

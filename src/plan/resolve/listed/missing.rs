@@ -46,9 +46,9 @@ impl Missing<'_> {
 
 /// Returns the error for all missing wheels.
 pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failure {
-    let directories = wheelhouse.directory_list();
-    let has_directories = directories.is_some();
-    let place = directories.map_or_else(String::new, |list| format!(" in {list}"));
+    let places = wheelhouse.places();
+    let has_directories = places.is_some();
+    let place = places.map_or_else(String::new, |places| format!(" {places}"));
     let no_directories = (!has_directories).then(|| {
         "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
     });
@@ -97,6 +97,10 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
 
 /// Returns the hint how to provide the missing wheels.
 fn hint(wheelhouse: &Wheelhouse) -> String {
+    if wheelhouse.of_indexes().is_some() {
+        return "take a version that has wheels, or build them: `-vpython-tool fetch --build`"
+            .to_owned();
+    }
     let name = "fill a directory `wheels` next to the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`";
     match (wheelhouse.fetch_command(), wheelhouse.directories().next()) {
         (Some(command), Some(_)) => format!("fetch what is missing: `{command}`"),

@@ -16,7 +16,7 @@ mod wanted;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::debug;
@@ -43,12 +43,31 @@ pub(in crate::plan) fn resolve(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
+    let (wheels, refusal) = resolve_partly(listed, interpreter, wheelhouse, evidence)?;
+    refusal.map_or(Ok(wheels), Err)
+}
+
+/// Chooses the wheels of a list as far as there are any, sorted by project. Also returns the error
+/// for missing wheels, if there is one.
+///
+/// # Errors
+/// A project is listed in two versions that both apply, or a wheel or an index cannot be read.
+pub(in crate::plan) fn resolve_partly(
+    listed: &[Located<ListedWheel>],
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+    evidence: &mut Evidence,
+) -> Result<(Vec<PlannedWheel>, Option<Error>)> {
     let mut filter = WheelFilter::new(interpreter, wheelhouse);
     let wanted = merge(
         listed
             .iter()
             .filter(|wheel| wanted::is_wanted(&wheel.value, &filter.tags)),
     )?;
+    // A list is complete: of an index, only what it lists is used.
+    let seeds = Seed::all().into_iter().map(|seed| seed.project);
+    let projects = wanted.keys().cloned().chain(seeds);
+    filter.wheelhouse.restrict_index(projects.collect());
     // Choose a file for each listed wheel.
     let mut fixed = Vec::new();
     let mut missing = Vec::new();
@@ -62,9 +81,8 @@ pub(in crate::plan) fn resolve(
         }
     }
     filter.check_io_errors()?;
-    if !missing.is_empty() {
-        return Err(missing::explain(&missing, filter.wheelhouse).into());
-    }
+    let refusal =
+        (!missing.is_empty()).then(|| Error::from(missing::explain(&missing, filter.wheelhouse)));
     // Add the seeds and the dependencies.
     evidence
         .unseeded
@@ -77,7 +95,7 @@ pub(in crate::plan) fn resolve(
     } = follow::follow(&fixed, &BTreeSet::new(), filter)?;
     filter.check_io_errors()?;
     evidence.remarks.extend(remarks);
-    super::plan(wheels, filter, evidence)
+    Ok((super::plan(wheels, filter, evidence)?, refusal))
 }
 
 /// Adds the seeds that are not listed. Returns those without a wheel.
@@ -195,6 +213,7 @@ fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile
     // Rank the files by version and tags; their names suffice for this.
     let mut rejected = Vec::new();
     let mut ranked = Vec::new();
+    filter.wheelhouse.list_on_index(&wheel.project);
     for file in filter.wheelhouse.wheels(&wheel.project).to_vec() {
         match file.is_trusted().and_then(|()| rank(&file, wheel, filter)) {
             Ok(rank) => ranked.push((rank, file)),

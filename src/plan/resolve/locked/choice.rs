@@ -9,6 +9,7 @@ use super::lock_error::{Digests, LockProblem};
 use crate::interpreter::{Facts, Tags};
 use crate::plan::PlannedWheel;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
+use crate::remote::{FileToFetch, RemoteUrl};
 use crate::spec::{Located, Lock, LockedPackage, LockedWheel};
 use crate::wheel::WheelName;
 
@@ -73,6 +74,23 @@ impl<'a> Choice<'a> {
             .ok_or(LockProblem::NoWheel { package, misfits })
     }
 
+    /// Returns where the lock file says that the file can be downloaded, if it says so.
+    pub(super) fn file_to_fetch(&self) -> Option<FileToFetch> {
+        let LockedWheel {
+            file_name,
+            url,
+            size,
+            sha256,
+            ..
+        } = &self.wheel.value;
+        Some(FileToFetch {
+            url: RemoteUrl::parse(url.as_ref()?.reveal()).ok()?,
+            file_name: file_name.clone(),
+            size: *size,
+            sha256: Some(*sha256),
+        })
+    }
+
     /// Finds the file with the locked name and digests in the first directory that has it. The
     /// inner error is the problem with the first file of that name.
     pub(super) fn find(
@@ -114,6 +132,8 @@ impl<'a> Choice<'a> {
                 locked: sha256.to_string(),
             }));
         }
+        // The bytes of a remote wheel are those of its sha256, which the download checks.
+        let long_digests = long_digests.iter().filter(|_| !file.is_remote());
         for (kind, locked) in long_digests {
             let found = kind.of_file(&wheelhouse.path(file))?;
             if found != *locked {
@@ -132,6 +152,7 @@ impl<'a> Choice<'a> {
         let LockedWheel {
             file_name,
             path,
+            url: _,
             size,
             sha256,
             long_digests: _,
@@ -142,6 +163,7 @@ impl<'a> Choice<'a> {
             path: path
                 .clone()
                 .unwrap_or_else(|| lock.path.with_file_name(file_name)),
+            to_fetch: None,
             size: size.unwrap_or_default(),
             sha256: *sha256,
             required_by: required_by.of_package(self.package),

@@ -198,6 +198,7 @@ fn select<'a>(
         // This makes the bundled wheels available to `Wheelhouse::named`.
         wheelhouse.bundled(&choice.package.value.name, &interpreter.bundled);
     }
+    offer_by_url(&selection.choices, wheelhouse);
     // Compute all digests at once, on all processors; they are cached afterwards.
     let files: Vec<WheelFile> = selection
         .choices
@@ -212,6 +213,23 @@ fn select<'a>(
         }
     }
     Ok(selection)
+}
+
+/// Offers the files that are in no directory by the URLs in the lock file, or else by those of the
+/// indexes, if these are used.
+fn offer_by_url(choices: &[Choice<'_>], wheelhouse: &mut Wheelhouse) {
+    if wheelhouse.of_indexes().is_none() {
+        return;
+    }
+    for choice in choices {
+        if !wheelhouse.named(&choice.name).is_empty() {
+            continue;
+        }
+        match choice.file_to_fetch() {
+            Some(file) => wheelhouse.offer(&choice.name, file),
+            None => wheelhouse.list_on_index(&choice.name.project),
+        }
+    }
 }
 
 /// Refuses an interpreter that matches none of the environments that a lock file names.

@@ -22,7 +22,7 @@ fn a_cached_page_is_used_and_then_confirmed() {
             freshness,
             ..Options::default()
         };
-        let index = Index::new(table, &settings, options);
+        let index = Index::new(table, settings.clone(), options);
         let listing = index.project(&name("a")).unwrap();
         let names: Vec<String> = listing
             .iter()

@@ -24,7 +24,7 @@ fn the_first_index_that_has_a_project_provides_all_of_its_files() {
         ],
         &[],
     );
-    let index = Index::new(&table, &settings, Options::default());
+    let index = Index::new(&table, settings.clone(), Options::default());
     let listing = index.project(&name("A")).unwrap().unwrap();
     assert_eq!(names(&listing), [WHEEL]);
     // A file of the index's own host needs the index's login.
@@ -83,7 +83,7 @@ fn an_index_that_cannot_be_read_ends_the_search() {
         ],
         &[],
     );
-    let index = Index::new(&table, &settings, Options::default());
+    let index = Index::new(&table, settings.clone(), Options::default());
     let message =
         |project: &str| crate::report::render(&index.project(&name(project)).unwrap_err());
     let expected = "vpython: error: cannot read `a` from the index `https://one.example/simple` (`--index-url`)\n  \
@@ -102,7 +102,7 @@ fn threads_share_one_request() {
     let mut table = Table::default();
     table.put(A, html("<a href='a-1-py3-none-any.whl'></a>"));
     let settings = settings(&["https://one.example/simple"], &[]);
-    let index = Index::new(&table, &settings, Options::default());
+    let index = Index::new(&table, settings.clone(), Options::default());
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| index.project(&name("a")).unwrap().unwrap());
@@ -128,7 +128,7 @@ fn pages_of_links_add_files_of_any_project() {
         exclude_newer: Some(Timestamp::parse_limit("2024-01-01").unwrap()),
         ..Options::default()
     };
-    let index = Index::new(&table, &settings, Options::default());
+    let index = Index::new(&table, settings.clone(), Options::default());
     let listing = index.project(&name("a")).unwrap().unwrap();
     let urls: Vec<_> = listing
         .project
@@ -147,7 +147,7 @@ fn pages_of_links_add_files_of_any_project() {
         (vec!["b-1-py3-none-any.whl"], &None)
     );
     // Pages of links have no upload times, and are not filtered.
-    let index = Index::new(&table, &settings, options);
+    let index = Index::new(&table, settings.clone(), options);
     let listing = index.project(&name("a")).unwrap().unwrap();
     assert_eq!((names(&listing), listing.undated), (vec![WHEEL], 2));
 }
@@ -156,7 +156,7 @@ fn pages_of_links_add_files_of_any_project() {
 fn a_missing_page_of_links_is_an_error() {
     let settings = settings(&[], &["https://u:secret@links.example/x"]);
     let table = Table::default();
-    let index = Index::new(&table, &settings, Options::default());
+    let index = Index::new(&table, settings.clone(), Options::default());
     let message = crate::report::render(&index.project(&name("a")).unwrap_err());
     let expected = "vpython: error: cannot read the links on `https://links.example/x` (`PIP_FIND_LINKS`)\n  \
                     caused by: the server does not have it\n";
@@ -188,7 +188,7 @@ fn files_that_are_too_new_or_undated_are_left_out() {
         exclude_newer: Some(Timestamp::parse_limit("2024-01-01").unwrap()),
         ..Options::default()
     };
-    let index = Index::new(&table, &settings, options);
+    let index = Index::new(&table, settings.clone(), options);
     let listing = index.project(&name("a")).unwrap().unwrap();
     assert_eq!(
         (names(&listing), listing.newer, listing.undated),

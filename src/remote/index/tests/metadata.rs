@@ -44,7 +44,7 @@ fn metadata_is_read_from_its_file_else_by_ranges_else_not_at_all() {
     let listing = Listing::default();
     let settings = settings(&[], &[]);
     let read = |table: &Table, file: &IndexFile| {
-        let index = Index::new(table, &settings, Options::default());
+        let index = Index::new(table, settings.clone(), Options::default());
         let metadata = index.metadata(&listing, file);
         let requests: Vec<String> = table
             .requests()
@@ -147,7 +147,7 @@ fn metadata_of_a_wheel_with_a_digest_is_cached() {
             cache: Some(directory.path().into()),
             ..Options::default()
         };
-        let index = Index::new(&table, &settings, options);
+        let index = Index::new(&table, settings.clone(), options);
         let metadata = index.metadata(&listing, file).unwrap();
         assert_eq!(metadata, WheelMetadata::Content(b"Name: a\n".into()));
         table.requests().len()

@@ -7,6 +7,8 @@ mod metadata;
 mod served;
 mod table;
 
+use super::project::Hashes;
+
 use super::*;
 use crate::spec::IndexUrl;
 use table::{Answer, Table, html};

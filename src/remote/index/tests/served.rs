@@ -60,7 +60,7 @@ fn a_wheel_is_found_and_its_metadata_read_in_two_ranges() {
             freshness,
             ..Options::default()
         };
-        let index = Index::new(&client, &settings, options);
+        let index = Index::new(&client, settings.clone(), options);
         let listing = index.project(&name("a")).unwrap().unwrap();
         assert_eq!(index.project(&name("b")).unwrap(), None);
         let metadata = index
@@ -102,7 +102,7 @@ fn a_server_that_fails_is_an_error_and_leaves_the_cache() {
             cache: Some(directory.path().into()),
             ..Options::default()
         };
-        let index = Index::new(&client, &settings, options);
+        let index = Index::new(&client, settings.clone(), options);
         index
             .project(&name("a"))
             .map(|listing| listing.unwrap().project.wheels.len())
@@ -127,7 +127,7 @@ fn a_server_that_breaks_off_ranges_costs_only_the_shortcut() {
         _ => Reply::file(request, &body, "\"w1\"").end(End::ClosedAfter(100)),
     });
     let (client, settings) = (client(), settings(&[&server.url("/simple")], &[]));
-    let index = Index::new(&client, &settings, Options::default());
+    let index = Index::new(&client, settings.clone(), Options::default());
     let listing = index.project(&name("a")).unwrap().unwrap();
     let metadata = index.metadata(&listing, &listing.project.wheels[0]);
     assert_eq!(metadata.unwrap(), WheelMetadata::NeedsWheel);

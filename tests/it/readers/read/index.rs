@@ -59,7 +59,7 @@ pub(super) fn pip_conf(directory: &Path, bytes: &[u8]) -> Result<()> {
 /// A wheel of which only parts are requested.
 pub(super) fn remote_wheel(_: &Path, bytes: &[u8]) -> Result<()> {
     let (settings, server) = (IndexSettings::default(), Server(bytes));
-    let index = Index::new(&server, &settings, Options::default());
+    let index = Index::new(&server, settings.clone(), Options::default());
     let file = IndexFile {
         file_name: "a-1-py3-none-any.whl".into(),
         url: "https://index.invalid/a-1-py3-none-any.whl".into(),

@@ -1,0 +1,151 @@
+//! The connection to the package indexes of a spec: opened only where the caller asked for it.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use pep440_rs::Version;
+use pep508_rs::PackageName;
+
+use super::wheelhouse::{IndexWheels, pinned};
+use crate::invocation::{Conf, Invocation};
+use crate::process::Process;
+use crate::remote::index::{Freshness, Index, IndexSettings, Options, Timestamp};
+use crate::remote::{Client, Downloaded, FileToFetch, Settings};
+use crate::report::progress::Part;
+use crate::spec::{Indexes, Packages, Spec};
+
+/// The name of the cache of the indexes' answers, beside the store's directory of memos.
+const CACHE: &str = "index";
+
+/// How the indexes are used.
+#[derive(Debug, Clone, Default)]
+pub struct Use {
+    /// The words of pip's options about indexes.
+    pub options: Vec<String>,
+    /// Whether cached answers are confirmed or requested again.
+    pub is_refreshed: bool,
+    /// The upload time from which on files are left out.
+    pub exclude_newer: Option<Timestamp>,
+}
+
+/// Connects to the package indexes of a spec as a launch does.
+///
+/// # Errors
+/// Those of [`Connection::open`].
+pub fn connect(
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<Connection> {
+    Connection::open(&Use::default(), spec, invocation, process, memo)
+}
+
+/// The package indexes of a spec, and the client that reads them.
+pub struct Connection {
+    client: Arc<Client>,
+    index: Arc<Index<Arc<Client>>>,
+    pinned: HashSet<(PackageName, Version)>,
+    /// Warnings about the settings, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Connection {
+    /// Reads the settings about the indexes. Opens no socket yet. `memo` is the store's directory
+    /// of memos, beside which answers are cached.
+    ///
+    /// # Errors
+    /// A setting is invalid, or a settings file cannot be read.
+    pub fn open(
+        options: &Use,
+        spec: &Spec,
+        invocation: &Invocation,
+        process: &Process,
+        memo: &Path,
+    ) -> Result<Self> {
+        let (site, of_pip) = site_options(invocation, process);
+        let words = [site, options.options.clone()].concat();
+        let mut settings = IndexSettings::read(&words, &spec.indexes, &invocation.conf, process)?;
+        settings.warnings.extend(of_pip);
+        let connections = settings.connections(Settings::of(process));
+        let warnings = std::mem::take(&mut settings.warnings);
+        let client = Arc::new(Client::new(process, connections)?);
+        let options = Options {
+            cache: Some(memo.with_file_name(CACHE)),
+            freshness: if options.is_refreshed {
+                Freshness::Confirmed
+            } else {
+                Freshness::Fresh
+            },
+            exclude_newer: options.exclude_newer,
+        };
+        let index = Arc::new(Index::new(Arc::clone(&client), settings, options));
+        Ok(Self {
+            client,
+            index,
+            pinned: pinned_of(spec),
+            warnings,
+        })
+    }
+
+    /// Returns the wheels of the indexes, for a wheelhouse.
+    pub(super) fn wheels(&self) -> IndexWheels {
+        let index = Arc::clone(&self.index);
+        IndexWheels::new(Arc::clone(&self.client), index, self.pinned.clone())
+    }
+
+    /// Downloads a file into `sink`, and checks its size and its digest. `progress` counts the
+    /// bytes.
+    ///
+    /// # Errors
+    /// The file cannot be downloaded, or is another one than expected.
+    pub fn download(
+        &self,
+        file: &FileToFetch,
+        sink: &mut dyn Write,
+        progress: Option<&Part<'_>>,
+    ) -> Result<Downloaded> {
+        self.client.download(&file.download(), sink, progress)
+    }
+}
+
+/// Returns the site's options for pip if all of them are about indexes, and otherwise a sentence
+/// that says that only pip uses them.
+fn site_options(invocation: &Invocation, process: &Process) -> (Vec<String>, Option<String>) {
+    let conf = &invocation.conf;
+    let Some(set) = &conf.fetch_pip_options else {
+        return (Vec::new(), None);
+    };
+    let is_known =
+        IndexSettings::read(&set.value, &Indexes::default(), &Conf::default(), process).is_ok();
+    if is_known {
+        return (set.value.clone(), None);
+    }
+    let place = conf.place(set.line);
+    let what =
+        "only `fetch --build` uses `fetch.pip-options`, because not all of them are about indexes";
+    (Vec::new(), Some(format!("{what} ({place})")))
+}
+
+/// Returns the versions that a spec pins.
+fn pinned_of(spec: &Spec) -> HashSet<(PackageName, Version)> {
+    match &spec.packages {
+        Packages::Required(requirements) => {
+            let asked = requirements.asked.iter().chain(&requirements.constraints);
+            pinned(asked.map(|asked| &asked.value.requirement))
+        }
+        Packages::Listed(wheels) => wheels
+            .iter()
+            .map(|wheel| (wheel.value.project.clone(), wheel.value.wanted.clone()))
+            .collect(),
+        Packages::Locked(lock) => {
+            let packages = lock.packages.iter().map(|package| &package.value);
+            packages
+                .filter_map(|package| Some((package.name.clone(), package.version.clone()?)))
+                .collect()
+        }
+    }
+}

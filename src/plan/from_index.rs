@@ -1,0 +1,141 @@
+//! The wheels of a spec from its package indexes, for this machine and for the other platforms that
+//! the spec names: what `fetch` downloads.
+
+use std::path::Path;
+
+use anyhow::{Error, Result};
+use pep508_rs::PackageName;
+
+use super::connection::Connection;
+use super::resolve::partial::resolve_partly;
+use super::resolve::{listed, locked};
+use super::verify::systems;
+use super::wheelhouse::Wheelhouse;
+use super::{Evidence, PlannedWheel, find_interpreter};
+use crate::interpreter::Facts;
+use crate::invocation::Invocation;
+use crate::process::Process;
+use crate::report::progress;
+use crate::spec::{Packages, Requirements, Spec};
+
+/// The wheels of one system.
+#[derive(Debug)]
+pub struct SystemWheels {
+    /// `here (3.11.7)`, or the platform's name.
+    pub title: String,
+    /// The wheels that satisfy the spec, as far as there are any: those in the directories, and
+    /// those to download.
+    pub wheels: Vec<PlannedWheel>,
+    /// The reason why the spec is not satisfied, if it is not.
+    pub refusal: Option<Error>,
+}
+
+/// Chooses the wheels for each system. A system whose wheels are all in the directories takes
+/// these, and asks no index. Otherwise the versions in the directories are preferred to higher
+/// ones, except those of projects for which `is_upgraded` is true, and each system prefers the
+/// versions of those before it.
+///
+/// # Errors
+/// The platforms cannot be determined, no interpreter satisfies the spec, a directory cannot be
+/// read, or an index cannot be read.
+pub fn choose_from_index(
+    spec: &Spec,
+    is_upgraded: &dyn Fn(&PackageName) -> bool,
+    connection: &Connection,
+    (invocation, process): (&Invocation, &Process),
+    memo: &Path,
+) -> Result<Vec<SystemWheels>> {
+    let targets = spec.targets()?;
+    let mut evidence = Evidence::default();
+    let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
+    if spec.wants_no_wheels() {
+        return Ok(Vec::new());
+    }
+    progress::phase("choosing the wheels");
+    let mut local = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
+    let mut remote = Wheelhouse::open(spec, invocation, memo, &mut Evidence::default())?;
+    remote.attach(connection.wheels());
+    let mut packages = spec.packages.clone();
+    let mut chosen = Vec::new();
+    for (title, facts) in systems(here, &targets) {
+        let choice =
+            choose_local(&mut packages, is_upgraded, &facts, &mut local).and_then(|choice| {
+                choice.map_or_else(|| choose_remote(&packages, &facts, &mut remote), Ok)
+            });
+        let (wheels, refusal) = match choice {
+            // An error for one platform does not affect the others.
+            Err(error) if facts.is_elsewhere() => (Vec::new(), Some(error)),
+            choice => choice?,
+        };
+        if let Packages::Required(requirements) = &mut packages {
+            prefer(requirements, &wheels, &|_| false);
+        }
+        chosen.push(SystemWheels {
+            title,
+            wheels,
+            refusal,
+        });
+    }
+    local.remember();
+    Ok(chosen)
+}
+
+/// The wheels of a system, and the reason why they do not satisfy the spec.
+type Choice = (Vec<PlannedWheel>, Option<Error>);
+
+/// Returns the wheels in the directories if they satisfy the spec. Otherwise, prefers their
+/// versions.
+fn choose_local(
+    packages: &mut Packages,
+    is_upgraded: &dyn Fn(&PackageName) -> bool,
+    facts: &Facts,
+    local: &mut Wheelhouse,
+) -> Result<Option<Choice>> {
+    let evidence = &mut Evidence::default();
+    match packages {
+        Packages::Required(requirements) => {
+            let partial = resolve_partly(requirements, facts, local, evidence)?;
+            prefer(requirements, &partial.wheels, is_upgraded);
+            let is_upgraded = partial.wheels.iter().any(|wheel| is_upgraded(&wheel.name));
+            let is_enough = partial.refusal.is_none() && !is_upgraded;
+            Ok(is_enough.then_some((partial.wheels, None)))
+        }
+        Packages::Listed(wheels) => {
+            let (missing, seeds) = listed::to_fetch(wheels, facts, local)?;
+            let is_enough = missing.is_empty() && seeds.is_empty();
+            Ok(is_enough.then(|| (Vec::new(), None)))
+        }
+        Packages::Locked(lock) => {
+            let (wheels, unavailable) = locked::resolve(lock, facts, local, evidence)?;
+            Ok(unavailable.is_none().then_some((wheels, None)))
+        }
+    }
+}
+
+/// Returns the wheels of the directories and the indexes that satisfy the spec best.
+fn choose_remote(packages: &Packages, facts: &Facts, remote: &mut Wheelhouse) -> Result<Choice> {
+    let evidence = &mut Evidence::default();
+    match packages {
+        Packages::Required(requirements) => {
+            let partial = resolve_partly(requirements, facts, remote, evidence)?;
+            Ok((partial.wheels, partial.refusal.map(Error::from)))
+        }
+        Packages::Listed(wheels) => listed::resolve_partly(wheels, facts, remote, evidence),
+        Packages::Locked(lock) => {
+            let (wheels, unavailable) = locked::resolve(lock, facts, remote, evidence)?;
+            Ok((wheels, unavailable.map(Error::from)))
+        }
+    }
+}
+
+/// Prefers the versions of wheels to higher ones, except those of upgraded projects.
+fn prefer(
+    requirements: &mut Requirements,
+    wheels: &[PlannedWheel],
+    is_upgraded: &dyn Fn(&PackageName) -> bool,
+) {
+    for wheel in wheels.iter().filter(|wheel| !is_upgraded(&wheel.name)) {
+        let preferred = requirements.preferred.entry(wheel.name.clone());
+        preferred.or_insert_with(|| wheel.version.clone());
+    }
+}

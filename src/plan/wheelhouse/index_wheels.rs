@@ -1,0 +1,348 @@
+//! The wheels of package indexes, beside those of the wheel directories. They are listed only where
+//! the caller asked for that.
+//!
+//! The list of a project and the metadata of a wheel are requested when the resolver needs them;
+//! [`crawl`](super::crawl) requests in advance what it will probably need. The first I/O error is
+//! kept, and ends the resolution.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Error, Result};
+use pep440_rs::{Operator, Version};
+use pep508_rs::{PackageName, VersionOrUrl};
+use tempfile::TempDir;
+
+use super::{Place, WheelFile, Wheelhouse};
+use crate::fs::{self, Digest};
+use crate::remote::index::{Index, IndexFile, Listing, WheelMetadata};
+use crate::remote::{Client, FileToFetch};
+use crate::spec::Requirement;
+use crate::wheel::{Metadata, WheelName};
+
+/// The wheels of package indexes, as far as they were asked for.
+pub(in crate::plan) struct IndexWheels {
+    index: Arc<Index<Arc<Client>>>,
+    client: Arc<Client>,
+    /// The versions that the spec pins: a yanked wheel is used only if its version is pinned (PEP
+    /// 592).
+    pinned: HashSet<(PackageName, Version)>,
+    /// The only projects that the indexes are asked for; all if there is no such set.
+    only: Option<HashSet<PackageName>>,
+    /// What was found for each project that was asked for.
+    projects: HashMap<PackageName, Option<Arc<Listing>>>,
+    wheels: Vec<IndexWheel>,
+    /// The first error of an index.
+    failure: Option<Error>,
+    /// The wheels that were downloaded to read them.
+    downloads: Option<TempDir>,
+}
+
+/// A wheel of an index.
+pub(super) struct IndexWheel {
+    file: FileToFetch,
+    /// What the index says about it; `None` for a wheel of a lock file.
+    listed: Option<(Arc<Listing>, usize)>,
+    metadata: Option<Metadata>,
+}
+
+impl IndexWheel {
+    /// Returns its URL in the form of a path, for messages.
+    pub fn shown_path(&self) -> PathBuf {
+        PathBuf::from(self.file.url.to_string())
+    }
+
+    fn listed(&self) -> Option<(&Listing, &IndexFile)> {
+        let (listing, number) = self.listed.as_ref()?;
+        Some((listing, listing.project.wheels.get(*number)?))
+    }
+}
+
+impl IndexWheels {
+    /// Creates an empty list. `pinned` are the versions that the spec pins.
+    pub fn new(
+        client: Arc<Client>,
+        index: Arc<Index<Arc<Client>>>,
+        pinned: HashSet<(PackageName, Version)>,
+    ) -> Self {
+        Self {
+            index,
+            client,
+            pinned,
+            only: None,
+            projects: HashMap::new(),
+            wheels: Vec::new(),
+            failure: None,
+            downloads: None,
+        }
+    }
+
+    /// Returns the index.
+    pub fn index(&self) -> &Arc<Index<Arc<Client>>> {
+        &self.index
+    }
+
+    /// Lists a project when it is asked for the first time. Returns its wheels, the yanked ones
+    /// only if their version is pinned.
+    fn list(&mut self, project: &PackageName) -> Vec<WheelFile> {
+        let is_excluded = |only: &HashSet<PackageName>| !only.contains(project);
+        if self.projects.contains_key(project) || self.only.as_ref().is_some_and(is_excluded) {
+            return Vec::new();
+        }
+        let listing = self.index.project(project).unwrap_or_else(|error| {
+            self.failure.get_or_insert(error);
+            None
+        });
+        self.projects.insert(project.clone(), listing.clone());
+        let Some(listing) = listing else {
+            return Vec::new();
+        };
+        let mut files = Vec::new();
+        for (number, file) in listing.project.wheels.iter().enumerate() {
+            // A name that is not that of a wheel of this project is not meant for installers.
+            let Ok(name) = WheelName::parse(&file.file_name) else {
+                continue;
+            };
+            let version = (name.project.clone(), name.version.clone());
+            let is_offered = file.yanked.is_none() || self.pinned.contains(&version);
+            if name.project != *project || !is_offered {
+                continue;
+            }
+            let Ok(url) = listing.url_of(&file.url) else {
+                continue;
+            };
+            let to_fetch = FileToFetch {
+                url,
+                file_name: file.file_name.clone(),
+                size: file.size,
+                sha256: file.hashes.sha256,
+            };
+            files.push(self.add(name, to_fetch, Some((Arc::clone(&listing), number))));
+        }
+        files
+    }
+
+    fn add(
+        &mut self,
+        name: WheelName,
+        file: FileToFetch,
+        listed: Option<(Arc<Listing>, usize)>,
+    ) -> WheelFile {
+        let file_name = file.file_name.clone();
+        self.wheels.push(IndexWheel {
+            file,
+            listed,
+            metadata: None,
+        });
+        WheelFile {
+            name,
+            file_name,
+            untrusted_owner: None,
+            place: Place::Index(self.wheels.len() - 1),
+        }
+    }
+
+    /// Downloads a whole wheel, to read it. Returns its path and digest.
+    fn download(&mut self, number: usize) -> Result<(PathBuf, Digest)> {
+        let directory = match self.downloads.take() {
+            Some(directory) => directory,
+            None => tempfile::tempdir().context("cannot create a directory for downloads")?,
+        };
+        let directory = self.downloads.insert(directory).path();
+        let IndexWheel { file, .. } = &self.wheels[number];
+        let path = directory.join(format!("{number}-{}", file.file_name));
+        let mut sink = fs::create_new(&path, 0o600)?;
+        let downloaded = self.client.download(&file.download(), &mut sink, None)?;
+        Ok((path, downloaded.sha256))
+    }
+
+    /// Returns the reason why an index has no wheels of a project, as a sentence; `None` if it has
+    /// some, or was not asked.
+    fn why_none(&self, project: &PackageName) -> Option<String> {
+        let Some(listing) = self.projects.get(project)? else {
+            return Some(match self.index.disabled_by() {
+                Some(by) => format!("no package index is asked for `{project}`, because of {by}"),
+                None => format!("no package index has the project `{project}`"),
+            });
+        };
+        let Listing { project: page, .. } = &**listing;
+        let place = match &listing.source {
+            Some(source) => format!("the index `{}`", source.index),
+            None => "the page of links".to_owned(),
+        };
+        let yanked = page.wheels.iter().filter_map(|file| file.yanked.as_deref());
+        let reasons: Vec<&str> = yanked.collect();
+        let is_yanked = !reasons.is_empty() && reasons.len() == page.wheels.len();
+        Some(if is_yanked {
+            let reason = reasons.iter().find(|reason| !reason.is_empty());
+            let reason = reason.map(|reason| format!(" ({reason})"));
+            format!(
+                "all wheels of `{project}` on {place} were yanked{}; only a requirement of an exact version uses one",
+                reason.unwrap_or_default()
+            )
+        } else if !page.wheels.is_empty() {
+            return None;
+        } else if listing.newer + listing.undated > 0 {
+            format!("`--exclude-newer` leaves out all wheels of `{project}` on {place}")
+        } else if page.source_distributions > 0 {
+            format!("{place} has only source distributions of `{project}`")
+        } else {
+            format!("{place} has no wheels of `{project}`")
+        })
+    }
+}
+
+impl Wheelhouse {
+    /// Adds the wheels of package indexes to those of the directories.
+    pub fn attach(&mut self, wheels: IndexWheels) {
+        self.of_indexes = Some(wheels);
+    }
+
+    /// Asks the indexes for these projects only.
+    pub fn restrict_index(&mut self, projects: HashSet<PackageName>) {
+        if let Some(of_indexes) = &mut self.of_indexes {
+            of_indexes.only = Some(projects);
+        }
+    }
+
+    /// Returns the package indexes, if they are used.
+    pub fn of_indexes(&self) -> Option<&IndexWheels> {
+        self.of_indexes.as_ref()
+    }
+
+    /// Adds the wheels of a project that an index has, once, after those of the directories: a
+    /// file that is there is used, unless it is damaged.
+    pub fn list_on_index(&mut self, project: &PackageName) {
+        let Some(of_indexes) = &mut self.of_indexes else {
+            return;
+        };
+        let files = of_indexes.list(project);
+        if !files.is_empty() {
+            self.wheels
+                .entry(project.clone())
+                .or_default()
+                .extend(files);
+        }
+    }
+
+    /// Offers a wheel by the URL in a lock file. No index is asked for it.
+    pub fn offer(&mut self, name: &WheelName, file: FileToFetch) {
+        let Some(of_indexes) = &mut self.of_indexes else {
+            return;
+        };
+        let file = of_indexes.add(name.clone(), file, None);
+        let wheels = self.wheels.entry(name.project.clone()).or_default();
+        wheels.push(file);
+    }
+
+    pub(super) fn of_index(&self, number: usize) -> &IndexWheel {
+        let wheels = self
+            .of_indexes
+            .as_ref()
+            .map(|of_indexes| &of_indexes.wheels);
+        &wheels.expect("a wheel of an index comes from one")[number]
+    }
+
+    /// Returns where to download a wheel from; `None` if it is in a directory.
+    pub fn to_fetch(&self, wheel: &WheelFile) -> Option<FileToFetch> {
+        match wheel.place {
+            Place::Directory(_) => None,
+            Place::Index(number) => Some(self.of_index(number).file.clone()),
+        }
+    }
+
+    /// Returns the Python versions that an index states for a wheel, without requesting more.
+    pub fn listed_requires_python(&self, wheel: &WheelFile) -> Option<String> {
+        match wheel.place {
+            Place::Directory(_) => None,
+            Place::Index(number) => {
+                let (_, file) = self.of_index(number).listed()?;
+                file.requires_python.clone()
+            }
+        }
+    }
+
+    /// Returns the first error of a package index, once.
+    pub fn take_index_failure(&mut self) -> Option<Error> {
+        self.of_indexes.as_mut()?.failure.take()
+    }
+
+    /// Returns the reason why the indexes have no wheels of a project, as a sentence.
+    pub fn why_none_on_index(&self, project: &PackageName) -> Option<String> {
+        self.of_indexes.as_ref()?.why_none(project)
+    }
+
+    /// Checks whether an index has source distributions of a project, as far as it was asked.
+    pub fn has_sources_on_index(&self, project: &PackageName) -> bool {
+        let listing = self
+            .of_indexes
+            .as_ref()
+            .and_then(|of_indexes| of_indexes.projects.get(project));
+        listing.is_some_and(|listing| {
+            listing
+                .as_ref()
+                .is_some_and(|listing| listing.project.source_distributions > 0)
+        })
+    }
+
+    /// Returns the metadata of a wheel of an index.
+    pub(super) fn metadata_of_index(
+        &mut self,
+        number: usize,
+        name: &WheelName,
+    ) -> Result<Metadata> {
+        let of_indexes = self.of_indexes.as_mut().context("no index is used")?;
+        let wheel = &of_indexes.wheels[number];
+        if let Some(known) = &wheel.metadata {
+            return Ok(known.clone());
+        }
+        let found = match wheel.listed() {
+            Some((listing, file)) => of_indexes.index.metadata(listing, file),
+            None => Ok(WheelMetadata::NeedsWheel),
+        };
+        let metadata = found.and_then(|found| match found {
+            WheelMetadata::Content(text) => Metadata::parse(&text, name),
+            WheelMetadata::NeedsWheel => {
+                let (path, _) = of_indexes.download(number)?;
+                Metadata::of_wheel(&path, name)
+            }
+        });
+        let metadata = metadata.with_context(|| {
+            let url = &of_indexes.wheels[number].file.url;
+            format!("cannot read the metadata of `{url}`")
+        })?;
+        of_indexes.wheels[number].metadata = Some(metadata.clone());
+        Ok(metadata)
+    }
+
+    /// Returns the digest of a wheel of an index: the one that the index states, or that of the
+    /// file where it states none.
+    pub(super) fn digest_of_index(&mut self, number: usize) -> Result<Digest> {
+        let of_indexes = self.of_indexes.as_mut().context("no index is used")?;
+        if let Some(digest) = of_indexes.wheels[number].file.sha256 {
+            return Ok(digest);
+        }
+        let (_, digest) = of_indexes.download(number)?;
+        of_indexes.wheels[number].file.sha256 = Some(digest);
+        Ok(digest)
+    }
+}
+
+/// Returns the versions that requirements pin with `==` or `===`.
+pub(in crate::plan) fn pinned<'a>(
+    requirements: impl IntoIterator<Item = &'a Requirement>,
+) -> HashSet<(PackageName, Version)> {
+    let mut pinned = HashSet::new();
+    for requirement in requirements {
+        if let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &requirement.version_or_url {
+            let exact = specifiers.iter().filter(|specifier| {
+                matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual)
+            });
+            pinned.extend(
+                exact.map(|specifier| (requirement.name.clone(), specifier.version().clone())),
+            );
+        }
+    }
+    pinned
+}

@@ -1,0 +1,195 @@
+//! Fetching from the package indexes, without pip: all systems are resolved first, then the wheels
+//! that no directory has are downloaded, several at a time.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pep508_rs::PackageName;
+
+use super::staging::{self, Staging};
+use super::{destination, no_destination, upgrade};
+use crate::fs;
+use crate::invocation::{Fetch, Invocation};
+use crate::plan::{self, Connection, SystemWheels, Use};
+use crate::process::Process;
+use crate::remote::index::Timestamp;
+use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
+use crate::report::{self, Failure, Progress};
+use crate::spec::Spec;
+use crate::tool::lock;
+
+/// Fetches the wheels that a spec requires and that no directory has, and prints the new files.
+/// Returns whether all wheels are present.
+///
+/// # Errors
+/// A setting or an option is invalid, an index cannot be read, or no wheel can be fetched.
+pub(super) fn run(
+    options: &Fetch,
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<bool> {
+    let connection = connect(options, spec, invocation, process, memo)?;
+    invocation.warn(&connection.warnings);
+    let names = lock::names(&options.upgrade, "fetch")?;
+    if !options.upgrade.is_empty()
+        && !upgrade::is_possible(&names, spec, invocation, process, memo)?
+    {
+        return Ok(true);
+    }
+    let is_upgraded =
+        |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
+    let destination = destination(spec, invocation);
+    // A directory that does not exist yet has no wheels. It is created for the first one, since an
+    // empty directory `wheels` would change what launches choose.
+    let invocation = &with_existing_directories(invocation);
+    let spec = &with_existing_wheelhouses(spec);
+    let place = (invocation, process);
+    let systems = plan::choose_from_index(spec, &is_upgraded, &connection, place, memo)?;
+    // A wheel that several systems use is downloaded once.
+    let mut files: BTreeMap<&str, &FileToFetch> = BTreeMap::new();
+    for wheel in systems.iter().flat_map(|system| &system.wheels) {
+        files.extend(
+            wheel
+                .to_fetch
+                .iter()
+                .map(|file| (file.file_name.as_str(), file)),
+        );
+    }
+    let files: Vec<&FileToFetch> = files.into_values().collect();
+    let failures = match (&files[..], destination) {
+        ([], _) => Vec::new(),
+        (_, None) => return Err(no_destination().into()),
+        (files, Some(destination)) => download(files, &destination, &connection)?,
+    };
+    if files.is_empty() && systems.iter().all(|system| system.refusal.is_none()) {
+        report::notice(if options.upgrade.is_empty() {
+            "nothing to fetch: all wheels that the spec requires are present"
+        } else {
+            upgrade::NOTHING
+        });
+    }
+    finish(&systems, files.len(), failures)
+}
+
+/// Returns the command line without the wheel directories that do not exist.
+fn with_existing_directories(invocation: &Invocation) -> Invocation {
+    let mut invocation = invocation.clone();
+    let directories = &mut invocation.wheels.directories;
+    directories.retain(|directory| fs::exists(directory));
+    invocation
+}
+
+/// Returns the spec without the wheel directories that do not exist.
+fn with_existing_wheelhouses(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    spec.wheelhouses
+        .retain(|directory| fs::exists(&directory.value));
+    spec
+}
+
+/// Connects to the indexes, with the options after `--`.
+fn connect(
+    options: &Fetch,
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<Connection> {
+    let words = options.pip_options.iter();
+    let words: Vec<String> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let limit = options.exclude_newer.as_deref().map(Timestamp::parse_limit);
+    let exclude_newer = limit.transpose().map_err(|why| {
+        let what = "invalid value for `--exclude-newer` of `-vpython-tool fetch`";
+        Failure::new(what).because(why)
+    })?;
+    let has_words = !words.is_empty();
+    let options = Use {
+        options: words,
+        is_refreshed: options.refresh,
+        exclude_newer,
+    };
+    Connection::open(&options, spec, invocation, process, memo).map_err(|error| {
+        let failure = Failure::of(&error);
+        let is_unknown = failure
+            .causes
+            .iter()
+            .any(|cause| cause.contains("unexpected argument"));
+        if has_words && is_unknown {
+            let hint = "with `--build`, pip fetches the wheels, and takes all of its options";
+            return failure.hint(hint).into();
+        }
+        failure.into()
+    })
+}
+
+/// Downloads files into a directory, and prints the path of each. Each file has its name as soon as
+/// it is complete, whatever happens to the others. Returns the errors.
+fn download(
+    files: &[&FileToFetch],
+    destination: &Path,
+    connection: &Connection,
+) -> Result<Vec<anyhow::Error>> {
+    let s = if files.len() == 1 { "" } else { "s" };
+    report::notice(&format!(
+        "fetching {} wheel{s} into `{}`",
+        files.len(),
+        destination.display()
+    ));
+    fs::create_dir_all(destination, 0o777)?;
+    staging::remove_left_behind(destination)?;
+    let staging = Staging::make(destination)?;
+    let size = files.iter().filter_map(|file| file.size).sum();
+    let progress = Progress::download(files.len() as u64, size);
+    // The largest first, so that the last one to finish is small.
+    let mut largest_first = files.to_vec();
+    largest_first.sort_by(|one, other| {
+        let by_size = other.size.cmp(&one.size);
+        by_size.then_with(|| one.file_name.cmp(&other.file_name))
+    });
+    let results = in_parallel(CONNECTIONS, &largest_first, |file| -> Result<PathBuf> {
+        let part = progress.part(file.size.unwrap_or(0));
+        let path = staging.path().join(&file.file_name);
+        let mut sink = fs::create_new(&path, 0o644)?;
+        connection
+            .download(file, &mut sink, Some(&part))
+            .with_context(|| format!("cannot fetch `{}`", file.file_name))?;
+        progress.finish_file();
+        staging.publish(&file.file_name, destination)
+    });
+    drop(progress);
+    let (mut new_files, mut failures) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(path) => new_files.push(path),
+            Err(error) => failures.push(error),
+        }
+    }
+    new_files.sort();
+    for file in new_files {
+        report::print(format!("{}\n", file.display()).as_bytes())?;
+    }
+    Ok(failures)
+}
+
+/// Reports what is still missing of `count` wheels to fetch. Returns whether nothing is.
+fn finish(systems: &[SystemWheels], count: usize, failures: Vec<anyhow::Error>) -> Result<bool> {
+    let fetched = count - failures.len();
+    let refusals = systems.iter().filter_map(|system| {
+        let failure = Failure::of(system.refusal.as_ref()?);
+        let is_only_one = systems.len() == 1;
+        let platform = (!is_only_one).then(|| format!("the platform is {}", system.title));
+        Some(failure.because_of(platform).into())
+    });
+    let mut errors: Vec<anyhow::Error> = failures.into_iter().chain(refusals).collect();
+    // The only error is that of the run, if it has fetched nothing.
+    if errors.len() == 1 && fetched == 0 {
+        return Err(errors.remove(0));
+    }
+    errors.iter().for_each(report::error);
+    Ok(errors.is_empty())
+}
