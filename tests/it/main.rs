@@ -41,6 +41,7 @@ mod fetch_prune;
 mod file_systems;
 mod handoff;
 mod hostile;
+mod index;
 mod input;
 mod interpreters;
 mod layers;

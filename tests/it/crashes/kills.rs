@@ -98,3 +98,13 @@ fn an_unpack_that_is_killed_leaves_nothing_in_the_way() {
 fn a_fetch_that_is_killed_leaves_nothing_in_the_way() {
     sweep(&Scene::fetch());
 }
+
+#[test]
+fn a_fetch_from_an_index_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::fetch_from_index());
+}
+
+#[test]
+fn a_launch_that_is_killed_while_it_fetches_leaves_nothing_in_the_way() {
+    sweep(&Scene::fetching_launch());
+}

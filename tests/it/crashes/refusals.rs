@@ -93,6 +93,11 @@ fn a_fetch_that_is_refused_a_call_says_so_and_leaves_nothing() {
     sweep(&Scene::fetch());
 }
 
+#[test]
+fn a_fetch_from_an_index_that_is_refused_a_call_says_so_and_leaves_nothing() {
+    sweep(&Scene::fetch_from_index());
+}
+
 /// The name of a staging directory is random.
 fn redact_staged(text: &str) -> String {
     let Some((before, rest)) = text.split_once("[WORLD]/root/v1/tmp/") else {

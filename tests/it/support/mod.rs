@@ -2,7 +2,9 @@
 
 mod case;
 mod fake;
+pub mod http_server;
 mod launch;
+mod package_index;
 mod python;
 // Registers and system call numbers are those of one architecture.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -13,6 +15,7 @@ mod world;
 pub use case::Case;
 pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace, start};
+pub use package_index::{Listed, PackageIndex};
 pub use python::Python;
 pub use wheel::{Fault, Wheel, planned};
 pub use world::{MOUNTS, VPYTHON, World, interpreter_warning, tree, write_with_mode};

@@ -1,0 +1,135 @@
+//! `fetch` without pip: what it downloads, and what it leaves.
+
+use super::{launch, names, wheels, world};
+use crate::support::http_server::{End, Framing, Reply};
+use crate::support::{Listed, Outcome, PackageIndex, Wheel, World};
+
+fn fetch(world: &World, index: &PackageIndex, words: &[&str]) -> Outcome {
+    launch(world, index, &["-vpython-tool", "fetch", "tool.py"])
+        .arguments(words)
+        .run()
+}
+
+const BOTH: &str =
+    "[WORLD]/work/wheels/a-2-py3-none-any.whl\n[WORLD]/work/wheels/b-1-py3-none-any.whl\n";
+
+const FETCHING_BOTH: &str = "vpython: fetching 2 wheels into `[WORLD]/work/wheels`\n";
+
+#[test]
+fn the_missing_wheels_come_and_a_second_run_fetches_nothing() {
+    let (world, index) = (world(), PackageIndex::start(wheels()));
+    fetch(&world, &index, &[]).expect(0, BOTH, FETCHING_BOTH);
+    assert_eq!(
+        names(&world.path("wheels")),
+        ["a-2-py3-none-any.whl", "b-1-py3-none-any.whl"]
+    );
+    let requests = index.server.paths().len();
+    fetch(&world, &index, &[]).expect(
+        0,
+        "",
+        "vpython: nothing to fetch: all wheels that the spec requires are present\n",
+    );
+    assert_eq!(index.server.paths().len(), requests);
+    world.vpython(["tool.py"]).run().prints("2 1\n");
+}
+
+#[test]
+fn present_versions_are_kept_unless_they_are_upgraded() {
+    let (world, index) = (world(), PackageIndex::start(wheels()));
+    world.wheel(&Wheel::module("a", "1").requires("b"));
+    fetch(&world, &index, &[]).expect(
+        0,
+        "[WORLD]/work/wheels/b-1-py3-none-any.whl\n",
+        "vpython: fetching 1 wheel into `[WORLD]/work/wheels`\n",
+    );
+    fetch(&world, &index, &["--upgrade"]).expect(
+        0,
+        "[WORLD]/work/wheels/a-2-py3-none-any.whl\n",
+        "vpython: fetching 1 wheel into `[WORLD]/work/wheels`\n",
+    );
+    fetch(&world, &index, &["--upgrade", "a"]).succeeds_with(
+        "vpython: nothing to upgrade: the newest versions that the spec permits are present\n",
+    );
+}
+
+#[test]
+fn a_body_that_breaks_off_is_resumed() {
+    let world = world();
+    let index = PackageIndex::with(wheels(), |request, reply: Reply| {
+        let is_first = request.earlier == 0 && request.path.ends_with("a-2-py3-none-any.whl");
+        if is_first && request.header("range").is_empty() {
+            return reply.end(End::ClosedAfter(100));
+        }
+        reply
+    });
+    let outcome = launch(&world, &index, &["-vpython-tool", "fetch", "tool.py"])
+        .env("PIP_RETRIES", "2")
+        .run();
+    outcome.expect(0, BOTH, FETCHING_BOTH);
+    let bytes = std::fs::read(world.path("wheels/a-2-py3-none-any.whl")).unwrap();
+    assert_eq!(bytes, Wheel::module("a", "2").requires("b").bytes());
+}
+
+#[test]
+fn an_index_in_html_without_digests_and_ranges_is_enough() {
+    let world = world();
+    let index = PackageIndex::with(wheels(), |request, reply| {
+        let Some(project) = request.path.strip_prefix("/simple/") else {
+            let content = reply.body.clone();
+            return match reply.status {
+                // Whatever range is requested, the whole file is sent.
+                200 => reply.framing(Framing::Close),
+                _ if reply.status == 404 => reply,
+                _ => Reply::new(200, content).framing(Framing::Close),
+            };
+        };
+        let names: &[&str] = match project {
+            "a/" => &["a-1-py3-none-any.whl", "a-2-py3-none-any.whl"],
+            "b/" => &["b-1-py3-none-any.whl"],
+            _ => return Reply::new(404, ""),
+        };
+        let links = names
+            .iter()
+            .map(|name| format!("<a href=\"../../files/{name}\">{name}</a><br>\n"));
+        let page = format!(
+            "<!DOCTYPE html><html><body>{}</body></html>",
+            links.collect::<String>()
+        );
+        Reply::new(200, page).header("Content-Type", "text/html")
+    });
+    fetch(&world, &index, &[]).expect(0, BOTH, FETCHING_BOTH);
+}
+
+#[test]
+fn what_has_arrived_stays_when_another_wheel_cannot_be_had() {
+    let world = world();
+    let index = PackageIndex::with(wheels(), |request, reply| {
+        if request.path.ends_with("a-2-py3-none-any.whl") && request.header("range").is_empty() {
+            return Reply::new(403, "");
+        }
+        reply
+    });
+    let outcome = fetch(&world, &index, &[]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert_eq!(outcome.stdout, "[WORLD]/work/wheels/b-1-py3-none-any.whl\n");
+    assert!(
+        outcome
+            .stderr
+            .contains("vpython: error: cannot fetch `a-2-py3-none-any.whl`\n"),
+        "{outcome}"
+    );
+    assert_eq!(names(&world.path("wheels")), ["b-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn the_first_index_that_has_a_project_provides_it() {
+    let world = world();
+    let own = PackageIndex::start(vec![Listed::wheel(&Wheel::module("a", "1").requires("b"))]);
+    let public = PackageIndex::start(wheels());
+    let outcome = launch(&world, &public, &["-vpython-tool", "fetch", "tool.py"])
+        .env("PIP_EXTRA_INDEX_URL", own.url())
+        .run();
+    // The public index has a higher version of `a`, which does not count.
+    outcome.expect(0, &BOTH.replace("a-2", "a-1"), FETCHING_BOTH);
+    assert_eq!(public.downloads(), ["b-1-py3-none-any.whl"]);
+}
