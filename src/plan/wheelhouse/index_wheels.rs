@@ -18,6 +18,7 @@ use super::{Place, WheelFile, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::remote::index::{Index, IndexFile, Listing, WheelMetadata};
 use crate::remote::{Client, FileToFetch};
+use crate::report::Failure;
 use crate::spec::Requirement;
 use crate::wheel::{Metadata, WheelName};
 
@@ -45,6 +46,8 @@ pub(super) struct IndexWheel {
     /// What the index says about it; `None` for a wheel of a lock file.
     listed: Option<(Arc<Listing>, usize)>,
     metadata: Option<Metadata>,
+    /// The path and the digest of the whole wheel, if it was downloaded to read it.
+    downloaded: Option<(PathBuf, Digest)>,
 }
 
 impl IndexWheel {
@@ -134,6 +137,7 @@ impl IndexWheels {
             file,
             listed,
             metadata: None,
+            downloaded: None,
         });
         WheelFile {
             name,
@@ -143,8 +147,11 @@ impl IndexWheels {
         }
     }
 
-    /// Downloads a whole wheel, to read it. Returns its path and digest.
+    /// Downloads a whole wheel once, to read it. Returns its path and digest.
     fn download(&mut self, number: usize) -> Result<(PathBuf, Digest)> {
+        if let Some(known) = &self.wheels[number].downloaded {
+            return Ok(known.clone());
+        }
         let directory = match self.downloads.take() {
             Some(directory) => directory,
             None => tempfile::tempdir().context("cannot create a directory for downloads")?,
@@ -154,7 +161,29 @@ impl IndexWheels {
         let path = directory.join(format!("{number}-{}", file.file_name));
         let mut sink = fs::create_new(&path, 0o600)?;
         let downloaded = self.client.download(&file.download(), &mut sink, None)?;
-        Ok((path, downloaded.sha256))
+        let whole = (path, downloaded.sha256);
+        self.wheels[number].downloaded = Some(whole.clone());
+        Ok(whole)
+    }
+
+    /// Requests the metadata of a wheel. An error is kept, since without it an older version would
+    /// be chosen.
+    fn request_metadata(&mut self, number: usize, name: &WheelName) -> Result<Metadata> {
+        let wheel = &self.wheels[number];
+        let found = match wheel.listed() {
+            Some((listing, file)) => self.index.metadata(listing, file),
+            None => Ok(WheelMetadata::NeedsWheel),
+        };
+        let path = match found {
+            Ok(WheelMetadata::Content(text)) => return Metadata::parse(&text, name),
+            Ok(WheelMetadata::NeedsWheel) => self.download(number).map(|(path, _)| path),
+            Err(error) => Err(error),
+        };
+        let path = path.inspect_err(|error| {
+            self.failure
+                .get_or_insert_with(|| Failure::of(error).into());
+        })?;
+        Metadata::of_wheel(&path, name)
     }
 
     /// Returns the reason why an index has no wheels of a project, as a sentence; `None` if it has
@@ -297,21 +326,7 @@ impl Wheelhouse {
         if let Some(known) = &wheel.metadata {
             return Ok(known.clone());
         }
-        let found = match wheel.listed() {
-            Some((listing, file)) => of_indexes.index.metadata(listing, file),
-            None => Ok(WheelMetadata::NeedsWheel),
-        };
-        let metadata = found.and_then(|found| match found {
-            WheelMetadata::Content(text) => Metadata::parse(&text, name),
-            WheelMetadata::NeedsWheel => {
-                let (path, _) = of_indexes.download(number)?;
-                Metadata::of_wheel(&path, name)
-            }
-        });
-        let metadata = metadata.with_context(|| {
-            let url = &of_indexes.wheels[number].file.url;
-            format!("cannot read the metadata of `{url}`")
-        })?;
+        let metadata = of_indexes.request_metadata(number, name)?;
         of_indexes.wheels[number].metadata = Some(metadata.clone());
         Ok(metadata)
     }

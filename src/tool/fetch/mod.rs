@@ -141,12 +141,16 @@ fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
     }
 }
 
-/// Returns the process with variables for pip that name the indexes that vpython would ask, so that
-/// no project comes from another index. pip's options override them.
+/// Returns the process with variables for pip that name the indexes of the site and of the spec, so
+/// that no project comes from another index. pip's options override them.
 fn with_indexes(spec: &Spec, invocation: &Invocation, process: &Process) -> Result<Process> {
     let mut process = process.clone();
-    let is_named = !spec.indexes.named.is_empty() || invocation.conf.fetch_index_url.is_some();
-    if !is_named {
+    if spec.indexes.named.is_empty() {
+        // The caller's variable precedes the site's setting, which may be anything that pip takes.
+        let site = invocation.conf.fetch_index_url.as_ref();
+        if let (Some(index), None) = (site, process.setting(INDEX_URL)) {
+            set(&mut process, INDEX_URL, &index.value);
+        }
         return Ok(process);
     }
     let settings = IndexSettings::read(&[], &spec.indexes, &invocation.conf, &process)?;
@@ -158,15 +162,19 @@ fn with_indexes(spec: &Spec, invocation: &Invocation, process: &Process) -> Resu
     // The default index is the last one.
     let default = urls.pop().unwrap_or_default().to_owned();
     let others = urls.join(" ");
-    for (name, value) in [(INDEX_URL, default), (EXTRA_INDEX_URL, others)] {
-        process.environment.retain(|(known, _)| known != name);
-        if !value.is_empty() {
-            process
-                .environment
-                .push((name.into(), OsString::from(value)));
-        }
-    }
+    set(&mut process, INDEX_URL, &default);
+    set(&mut process, EXTRA_INDEX_URL, &others);
     Ok(process)
+}
+
+/// Sets a variable, or removes it if the value is empty.
+fn set(process: &mut Process, name: &str, value: &str) {
+    process.environment.retain(|(known, _)| known != name);
+    if !value.is_empty() {
+        process
+            .environment
+            .push((name.into(), OsString::from(value)));
+    }
 }
 
 /// Fetches for one system after the other until no wheel is missing or pip cannot fetch the rest.

@@ -75,13 +75,11 @@ fn an_index_in_html_without_digests_and_ranges_is_enough() {
     let world = world();
     let index = PackageIndex::with(wheels(), |request, reply| {
         let Some(project) = request.path.strip_prefix("/simple/") else {
-            let content = reply.body.clone();
-            return match reply.status {
-                // Whatever range is requested, the whole file is sent.
-                200 => reply.framing(Framing::Close),
-                _ if reply.status == 404 => reply,
-                _ => Reply::new(200, content).framing(Framing::Close),
-            };
+            // Whatever range is requested, the whole file is sent.
+            let whole = PackageIndex::whole(&wheels(), &request.path);
+            return whole.map_or(reply, |content| {
+                Reply::new(200, content).framing(Framing::Close)
+            });
         };
         let names: &[&str] = match project {
             "a/" => &["a-1-py3-none-any.whl", "a-2-py3-none-any.whl"],
@@ -91,13 +89,32 @@ fn an_index_in_html_without_digests_and_ranges_is_enough() {
         let links = names
             .iter()
             .map(|name| format!("<a href=\"../../files/{name}\">{name}</a><br>\n"));
-        let page = format!(
-            "<!DOCTYPE html><html><body>{}</body></html>",
-            links.collect::<String>()
-        );
+        let links: String = links.collect();
+        let page = format!("<!DOCTYPE html><html><body>{links}</body></html>");
         Reply::new(200, page).header("Content-Type", "text/html")
     });
     fetch(&world, &index, &[]).expect(0, BOTH, FETCHING_BOTH);
+    let launched = launch(&world, &index, &["-vpython-fetch", "tool.py"]);
+    std::fs::remove_dir_all(world.path("wheels")).unwrap();
+    launched.run().prints("2 1\n");
+}
+
+#[test]
+fn a_connection_that_is_lost_does_not_make_an_older_version_the_choice() {
+    let world = world();
+    let index = PackageIndex::with(wheels(), |request, reply| {
+        if request.path.ends_with("a-2-py3-none-any.whl") {
+            return reply.end(End::ResetAfter(0));
+        }
+        reply
+    });
+    let outcome = fetch(&world, &index, &[]);
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(125), ""),
+        "{outcome}"
+    );
+    assert!(!world.path("wheels").exists());
 }
 
 #[test]

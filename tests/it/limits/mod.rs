@@ -258,7 +258,8 @@ fn a_long_metadata_is_not_read() {
     world.write("r.txt", "one\n");
     world.write("tool.py", "");
     let outcome = launch(&world, "r.txt").run();
-    let why = "member `one-1.0.dist-info/METADATA` cannot be read: it is larger than 16777216 bytes\n";
+    let why =
+        "member `one-1.0.dist-info/METADATA` cannot be read: it is larger than 16777216 bytes\n";
     assert!(
         outcome.code == Some(125)
             && outcome.stderr.contains(why)

@@ -73,10 +73,9 @@ fn the_requirements_that_are_considered_are_in_proportion_to_the_input() {
         (requirements_of_a_wheel, "requirements of a wheel"),
     ];
     for (input, what) in rows {
-        // Beyond the size from which conflicts without a choice are found at once.
-        let [few, many] = [1100, 2200].map(|count| considered(input, count));
+        let [few, many] = [100, 200].map(|count| considered(input, count));
         assert!(
-            (1100..=2 * few + 100).contains(&many) && few <= 10 * 1100,
+            (100..=2 * few + 100).contains(&many) && few <= 30 * 100,
             "{what}: {few}, then {many}"
         );
     }

@@ -95,6 +95,13 @@ impl PackageIndex {
         Self { server }
     }
 
+    /// Returns the content of the file at a path, if there is one.
+    pub fn whole(files: &[Listed], path: &str) -> Option<Vec<u8>> {
+        let name = path.strip_prefix("/files/")?;
+        let file = files.iter().find(|file| file.name == name)?;
+        Some(file.content.clone())
+    }
+
     /// Returns the URL of the index.
     pub fn url(&self) -> String {
         self.server.url("/simple")
