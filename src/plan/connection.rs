@@ -13,7 +13,7 @@ use super::wheelhouse::{IndexWheels, pinned};
 use crate::invocation::{Conf, Invocation};
 use crate::process::Process;
 use crate::remote::index::{Freshness, Index, IndexSettings, Options, Timestamp};
-use crate::remote::{Client, Downloaded, FileToFetch, Settings};
+use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Settings};
 use crate::report::progress::Part;
 use crate::spec::{Indexes, Packages, Spec};
 
@@ -73,6 +73,9 @@ impl Connection {
         let connections = settings.connections(Settings::of(process));
         let warnings = std::mem::take(&mut settings.warnings);
         let client = Arc::new(Client::new(process, connections)?);
+        // A URL that is not valid is an error where it is requested, which says what names it.
+        let urls = settings.urls().map(|url| RemoteUrl::parse(url.reveal()));
+        urls.flatten().for_each(|url| client.remember_login(&url));
         let options = Options {
             cache: Some(memo.with_file_name(CACHE)),
             freshness: if options.is_refreshed {

@@ -6,7 +6,7 @@ use super::agents::Agents;
 use super::attempt::{Answer, Headers};
 use super::logins::Logins;
 use super::request::content_range;
-use super::{Request, Response, Settings};
+use super::{RemoteUrl, Request, Response, Settings};
 use crate::process::Process;
 use crate::report::Failure;
 
@@ -36,6 +36,12 @@ impl Client {
             logins: Logins::of(process, &settings),
             settings,
         })
+    }
+
+    /// Remembers the login of a URL for all URLs of its origin, before it is requested: the files of
+    /// an index may be requested without its pages, from a lock or from cached answers.
+    pub fn remember_login(&self, url: &RemoteUrl) {
+        self.logins.remember(url);
     }
 
     /// Requests a document, as often as the settings say.

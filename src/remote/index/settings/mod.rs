@@ -211,6 +211,13 @@ impl IndexSettings {
             .into())
     }
 
+    /// Returns the URLs of all indexes and pages of links, which may contain logins.
+    pub fn urls(&self) -> impl Iterator<Item = &IndexUrl> {
+        let indexes = self.indexes.iter().chain(&self.explicit);
+        let links = self.find_links.iter().map(|named| &named.value);
+        indexes.map(|index| &index.url).chain(links)
+    }
+
     fn named(&self, name: &str) -> Option<&ConfiguredIndex> {
         let all = self.indexes.iter().chain(&self.explicit);
         all.into_iter()
