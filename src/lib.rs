@@ -11,10 +11,10 @@
 //! |---|---|
 //! | [`cli`] | the command line: version, help, bypass; a tool or a run of python |
 //! | [`tool`] | one file for each `-vpython-tool` |
-//! | [`portable`] | environments that leave the store: exported, packed, unpacked, relocated |
+//! | [`portable`] | environments that leave the store: exported, packed, unpacked; relocating those of other tools |
 //! | [`launch`] | one run, warm path first |
 //! | [`exec`] | replacing the process with python |
-//! | [`build`] | building environments and unpacking wheels; never on the warm path |
+//! | [`build`] | unpacking wheels with their scripts, linking environments; never on the warm path |
 //! | [`memo`] | what an earlier launch found, and whether it is still valid |
 //! | [`store`] | environments and unpacked wheels, by key and digest; build locks, pruning |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |

@@ -15,6 +15,7 @@ use crate::process::Process;
 use crate::remote::index::{Freshness, Index, IndexSettings, Options, Timestamp};
 use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Settings};
 use crate::report::progress::Part;
+use crate::report::{self, Failure};
 use crate::spec::{Indexes, Packages, Spec};
 
 /// The name of the cache of the indexes' answers, beside the store's directory of memos.
@@ -66,7 +67,7 @@ impl Connection {
         process: &Process,
         memo: &Path,
     ) -> Result<Self> {
-        let (site, of_pip) = site_options(invocation, process);
+        let (site, of_pip) = site_options(invocation, process)?;
         let words = [site, options.options.clone()].concat();
         let mut settings = IndexSettings::read(&words, &spec.indexes, &invocation.conf, process)?;
         settings.warnings.extend(of_pip);
@@ -115,22 +116,47 @@ impl Connection {
     }
 }
 
+/// The beginnings of pip's options that name an index, or forbid one.
+const NAMES_INDEX: [&str; 7] = [
+    "--index",
+    "--extra-index",
+    "--find-links",
+    "--no-index",
+    "--pypi",
+    "-i",
+    "-f",
+];
+
 /// Returns the site's options for pip if all of them are about indexes, and otherwise a sentence
 /// that says that only pip uses them.
-fn site_options(invocation: &Invocation, process: &Process) -> (Vec<String>, Option<String>) {
+///
+/// # Errors
+/// Some of the options name an index, and others are only for pip: without the index, projects
+/// would come from another one.
+fn site_options(
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<(Vec<String>, Option<String>)> {
     let conf = &invocation.conf;
     let Some(set) = &conf.fetch_pip_options else {
-        return (Vec::new(), None);
+        return Ok((Vec::new(), None));
     };
-    let is_known =
-        IndexSettings::read(&set.value, &Indexes::default(), &Conf::default(), process).is_ok();
-    if is_known {
-        return (set.value.clone(), None);
-    }
+    let read = IndexSettings::read(&set.value, &Indexes::default(), &Conf::default(), process);
     let place = conf.place(set.line);
+    let Err(error) = read else {
+        return Ok((set.value.clone(), None));
+    };
+    let names_index = |word: &String| NAMES_INDEX.iter().any(|start| word.starts_with(start));
+    if set.value.iter().any(names_index) {
+        let failure = Failure::new(format!("cannot use `fetch.pip-options` in {place}"));
+        return Err(failure
+            .because(report::one_line(&error))
+            .hint("name the index by `fetch.index-url` instead, or fetch with `--build`")
+            .into());
+    }
     let what =
         "only `fetch --build` uses `fetch.pip-options`, because not all of them are about indexes";
-    (Vec::new(), Some(format!("{what} ({place})")))
+    Ok((Vec::new(), Some(format!("{what} ({place})"))))
 }
 
 /// Returns the versions that a spec pins.

@@ -78,6 +78,9 @@ pub fn make(
     let mut wheelhouse = Wheelhouse::open(request.spec, invocation, memo, &mut evidence)?;
     if request.spec.may_fetch(invocation) {
         let connection = connect(request.spec, invocation, process, memo)?;
+        evidence
+            .warnings
+            .extend(connection.warnings.iter().cloned());
         wheelhouse.attach(connection.wheels());
     }
     let mut plans = Vec::new();

@@ -12,9 +12,9 @@ use std::rc::Rc;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::compatibility::{Content, Pin, WheelFilter};
 use super::dependency::{Dependency, Role};
 use super::version_set::Versions;
+use super::wheel_filter::{Content, Pin, WheelFilter};
 use crate::plan::wheelhouse::WheelFile;
 use crate::spec::{Dependencies, Located, Requested, Requirements, holds};
 

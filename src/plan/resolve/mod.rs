@@ -6,7 +6,6 @@
 //! therefore depends only on the spec, the interpreter's facts and the available wheels.
 
 mod candidates;
-mod compatibility;
 mod conflict;
 mod dependency;
 mod derivation;
@@ -19,6 +18,7 @@ mod provider;
 mod requirement_set;
 mod search;
 mod version_set;
+mod wheel_filter;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -33,11 +33,11 @@ use crate::interpreter::Facts;
 use crate::report::Failure;
 use crate::spec::Requirements;
 use candidates::Candidates;
-use compatibility::WheelFilter;
 use conflict::Conflict;
 use dependency::Role;
 use requirement_set::RequirementSet;
 use search::Chosen;
+use wheel_filter::WheelFilter;
 
 /// The number of chosen wheels that each warm launch checks: the most recently modified ones, which
 /// are the most likely to be overwritten in place. A wheel that is added, removed or replaced

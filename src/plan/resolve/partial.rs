@@ -7,8 +7,8 @@ use anyhow::Result;
 use pep508_rs::PackageName;
 
 use super::candidates::Candidates;
-use super::compatibility::WheelFilter;
 use super::conflict::Conflict;
+use super::wheel_filter::WheelFilter;
 use crate::interpreter::Facts;
 use crate::plan::wheelhouse::Wheelhouse;
 use crate::plan::{Evidence, PlannedWheel, RequiredBy};

@@ -2,7 +2,7 @@
 //! the caller asked for that.
 //!
 //! The list of a project and the metadata of a wheel are requested when the resolver needs them;
-//! [`crawl`](super::crawl) requests in advance what it will probably need. The first I/O error is
+//! [`crawl`](mod@super::crawl) requests in advance what it will probably need. The first I/O error is
 //! kept, and ends the resolution.
 
 use std::collections::{HashMap, HashSet};
@@ -93,10 +93,14 @@ impl IndexWheels {
         if self.projects.contains_key(project) || self.only.as_ref().is_some_and(is_excluded) {
             return Vec::new();
         }
-        let listing = self.index.project(project).unwrap_or_else(|error| {
-            self.failure.get_or_insert(error);
-            None
-        });
+        let listing = match self.index.project(project) {
+            Ok(listing) => listing,
+            // The next system that asks gets the same error.
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                return Vec::new();
+            }
+        };
         self.projects.insert(project.clone(), listing.clone());
         let Some(listing) = listing else {
             return Vec::new();
@@ -147,7 +151,8 @@ impl IndexWheels {
         }
     }
 
-    /// Downloads a whole wheel once, to read it. Returns its path and digest.
+    /// Downloads a whole wheel once, to read it. Returns its path and digest. An error is kept,
+    /// since without the wheel an older version would be chosen.
     fn download(&mut self, number: usize) -> Result<(PathBuf, Digest)> {
         if let Some(known) = &self.wheels[number].downloaded {
             return Ok(known.clone());
@@ -160,7 +165,13 @@ impl IndexWheels {
         let IndexWheel { file, .. } = &self.wheels[number];
         let path = directory.join(format!("{number}-{}", file.file_name));
         let mut sink = fs::create_new(&path, 0o600)?;
-        let downloaded = self.client.download(&file.download(), &mut sink, None)?;
+        let downloaded = self.client.download(&file.download(), &mut sink, None);
+        let downloaded = downloaded.inspect_err(|error| {
+            self.failure
+                .get_or_insert_with(|| Failure::of(error).into());
+            // The next attempt writes a file of its own.
+            let _ = fs::remove_file(&path);
+        })?;
         let whole = (path, downloaded.sha256);
         self.wheels[number].downloaded = Some(whole.clone());
         Ok(whole)
@@ -174,16 +185,14 @@ impl IndexWheels {
             Some((listing, file)) => self.index.metadata(listing, file),
             None => Ok(WheelMetadata::NeedsWheel),
         };
-        let path = match found {
-            Ok(WheelMetadata::Content(text)) => return Metadata::parse(&text, name),
-            Ok(WheelMetadata::NeedsWheel) => self.download(number).map(|(path, _)| path),
-            Err(error) => Err(error),
-        };
-        let path = path.inspect_err(|error| {
+        let found = found.inspect_err(|error| {
             self.failure
                 .get_or_insert_with(|| Failure::of(error).into());
-        })?;
-        Metadata::of_wheel(&path, name)
+        });
+        match found? {
+            WheelMetadata::Content(text) => Metadata::parse(&text, name),
+            WheelMetadata::NeedsWheel => Metadata::of_wheel(&self.download(number)?.0, name),
+        }
     }
 
     /// Returns the reason why an index has no wheels of a project, as a sentence; `None` if it has

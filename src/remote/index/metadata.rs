@@ -1,8 +1,8 @@
 //! The `METADATA` of a wheel without the wheel: from the file next to it (PEP 658), or from the end
 //! of the archive by requests for ranges.
 //!
-//! What comes from a range is not protected by a digest. A caller that installs the wheel compares
-//! the `METADATA` that it has resolved with that of the verified archive.
+//! What comes from a range is not protected by a digest: a server that lies can leave out or add
+//! requirements. The wheels that are installed are still those of their digests.
 
 use std::collections::HashSet;
 use std::io::Read;

@@ -41,8 +41,7 @@ use system::Fetching;
 const INDEX_URL: &str = "PIP_INDEX_URL";
 const EXTRA_INDEX_URL: &str = "PIP_EXTRA_INDEX_URL";
 
-/// Fetches the missing wheels of the spec of a command line, and prints the files that pip
-/// downloaded. Updates a lock file that no longer matches its spec. Returns the exit code, which is
+/// Fetches the missing wheels of the spec of a command line, and prints the new files. Updates a lock file that no longer matches its spec. Returns the exit code, which is
 /// 1 if pip can fetch only some of the missing wheels.
 ///
 /// # Errors

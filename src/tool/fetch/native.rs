@@ -155,10 +155,9 @@ fn download(
         let part = progress.part(file.size.unwrap_or(0));
         let path = staging.path().join(&file.file_name);
         let mut sink = fs::create_new(&path, 0o644)?;
-        connection
-            .download(file, &mut sink, Some(&part))
-            .with_context(|| format!("cannot fetch `{}`", file.file_name))?;
+        let downloaded = connection.download(file, &mut sink, Some(&part));
         progress.finish_file();
+        downloaded.with_context(|| format!("cannot fetch `{}`", file.file_name))?;
         staging.publish(&file.file_name, destination)
     });
     drop(progress);

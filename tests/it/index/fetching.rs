@@ -150,3 +150,16 @@ fn the_first_index_that_has_a_project_provides_it() {
     outcome.expect(0, &BOTH.replace("a-2", "a-1"), FETCHING_BOTH);
     assert_eq!(public.downloads(), ["b-1-py3-none-any.whl"]);
 }
+
+#[test]
+fn a_locked_file_with_other_bytes_is_replaced() {
+    let (world, index) = (world(), PackageIndex::start(wheels()));
+    let words = ["-vpython-fetch", "-vpython-tool", "lock", "tool.py"];
+    let locked = launch(&world, &index, &words).run();
+    assert_eq!(locked.code, Some(0), "{locked}");
+    let other = Wheel::module("a", "2").requires("b").file("a/more.py", "");
+    let path = world.wheel(&other);
+    fetch(&world, &index, &[]).expect(0, BOTH, FETCHING_BOTH);
+    let expected = Wheel::module("a", "2").requires("b").bytes();
+    assert_eq!(std::fs::read(path).unwrap(), expected);
+}

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use pep508_rs::{ExtraName, PackageName};
 
-use super::super::compatibility::Content;
 use super::super::dependency::{Dependency, Role};
+use super::super::wheel_filter::Content;
 use super::{Candidates, Wheel};
 use crate::fs::Digest;
 use crate::plan::RequiredBy;

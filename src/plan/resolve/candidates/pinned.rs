@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use pep508_rs::PackageName;
 
-use super::super::compatibility::Pin;
+use super::super::wheel_filter::Pin;
 use super::Candidates;
 use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;

@@ -12,10 +12,10 @@ use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
 use crate::plan::RequiredBy;
 use crate::plan::resolve::candidates::{Candidates, Wheel};
-use crate::plan::resolve::compatibility::WheelFilter;
 use crate::plan::resolve::dependency::{Dependency, Role};
 use crate::plan::resolve::requirement_set::RequirementSet;
 use crate::plan::resolve::search::Chosen;
+use crate::plan::resolve::wheel_filter::WheelFilter;
 use crate::plan::resolve::{self, Effort};
 use crate::plan::wheelhouse::WheelFile;
 use crate::report::Failure;

@@ -21,7 +21,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::debug;
 
-use super::compatibility::WheelFilter;
+use super::wheel_filter::WheelFilter;
 use crate::interpreter::Facts;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
 use crate::plan::{Evidence, PlannedWheel, RequiredBy, Seed};

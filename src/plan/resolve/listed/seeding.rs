@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::plan::Seed;
-use crate::plan::resolve::compatibility::WheelFilter;
+use crate::plan::resolve::wheel_filter::WheelFilter;
 use crate::plan::wheelhouse::WheelFile;
 
 /// Chooses the wheel of a seed: the highest admitted version that is usable, with final versions

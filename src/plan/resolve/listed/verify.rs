@@ -11,7 +11,7 @@ use super::follow::{self, Fixed, Followed};
 use super::{Wanted, choose, seed, wanted};
 use crate::interpreter::Facts;
 use crate::plan::RequiredBy;
-use crate::plan::resolve::compatibility::WheelFilter;
+use crate::plan::resolve::wheel_filter::WheelFilter;
 use crate::plan::wheelhouse::Wheelhouse;
 use crate::spec::{ListedWheel, Located};
 

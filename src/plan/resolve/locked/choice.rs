@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Origins;
 use super::lock_error::{Digests, LockProblem};
+use crate::fs::Digest;
 use crate::interpreter::{Facts, Tags};
 use crate::plan::PlannedWheel;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
@@ -72,6 +73,11 @@ impl<'a> Choice<'a> {
             .next()
             .map(|(_, choice)| choice)
             .ok_or(LockProblem::NoWheel { package, misfits })
+    }
+
+    /// Returns the locked digest.
+    pub(super) fn sha256(&self) -> &Digest {
+        &self.wheel.value.sha256
     }
 
     /// Returns where the lock file says that the file can be downloaded, if it says so.

@@ -15,7 +15,7 @@ use anyhow::{Error, Result};
 use pep440_rs::Version;
 use pep508_rs::{PackageName, VersionOrUrl};
 
-use super::compatibility::WheelFilter;
+use super::wheel_filter::WheelFilter;
 use crate::interpreter::{Facts, Tags};
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
 use crate::plan::{Evidence, PlannedWheel, RequiredBy};
@@ -198,7 +198,7 @@ fn select<'a>(
         // This makes the bundled wheels available to `Wheelhouse::named`.
         wheelhouse.bundled(&choice.package.value.name, &interpreter.bundled);
     }
-    offer_by_url(&selection.choices, wheelhouse);
+    offer_by_url(&selection.choices, wheelhouse)?;
     // Compute all digests at once, on all processors; they are cached afterwards.
     let files: Vec<WheelFile> = selection
         .choices
@@ -215,14 +215,18 @@ fn select<'a>(
     Ok(selection)
 }
 
-/// Offers the files that are in no directory by the URLs in the lock file, or else by those of the
-/// indexes, if these are used.
-fn offer_by_url(choices: &[Choice<'_>], wheelhouse: &mut Wheelhouse) {
+/// Offers the files that no directory has with the locked digest, by the URLs in the lock file, or
+/// else by those of the indexes, if these are used.
+///
+/// # Errors
+/// A file or an index cannot be read.
+fn offer_by_url(choices: &[Choice<'_>], wheelhouse: &mut Wheelhouse) -> Result<()> {
     if wheelhouse.of_indexes().is_none() {
-        return;
+        return Ok(());
     }
     for choice in choices {
-        if !wheelhouse.named(&choice.name).is_empty() {
+        let present = wheelhouse.named(&choice.name);
+        if wheelhouse.digests(&present)?.contains(choice.sha256()) {
             continue;
         }
         match choice.file_to_fetch() {
@@ -230,6 +234,7 @@ fn offer_by_url(choices: &[Choice<'_>], wheelhouse: &mut Wheelhouse) {
             None => wheelhouse.list_on_index(&choice.name.project),
         }
     }
+    wheelhouse.take_index_failure().map_or(Ok(()), Err)
 }
 
 /// Refuses an interpreter that matches none of the environments that a lock file names.
