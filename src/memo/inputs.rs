@@ -158,8 +158,8 @@ impl Inputs {
 }
 
 impl Inputs {
-    /// Stores the inputs of a cold launch that resulted in the environment `key`, and replaces
-    /// those of an earlier launch of the same spec.
+    /// Stores the inputs of the cold launch that resulted in the environment `key`. Overwrites those
+    /// of earlier launches of the same spec.
     pub fn keep(&self, store: &Store, key: &Key) -> Result<()> {
         let Self {
             digests,

@@ -101,8 +101,8 @@ impl Transfer<'_> {
         result.and_then(|()| self.check(&answer.url))
     }
 
-    /// Returns the headers that request the rest of the file. A part is requested only if it can
-    /// be seen whether the file is still the same: by its entity tag, or at the end by its digest.
+    /// Returns the headers that request the rest of the file. A range is requested only if a change
+    /// of the file can be detected: by its entity tag, or at the end by its digest.
     fn headers(&self) -> Headers<'_> {
         let can_resume = self.etag.is_some() || self.download.sha256.is_some();
         let range = Some(Range::From(self.length).to_string());

@@ -66,7 +66,7 @@ fn parse_without_marker(asked: &str) -> Result<Requirement, String> {
 }
 
 /// Parses a requirement with many extras, since the library copies the whole text for each of them.
-/// Returns `None` if there are few, or for a text that is not valid.
+/// Returns `None` for a short text, and for one that is not valid.
 fn parse_with_extras(asked: &str) -> Option<Requirement> {
     if asked.len() < LONG {
         return None;

@@ -38,7 +38,7 @@ pub fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
         .from_reader(text);
     for (number, record) in reader.records().enumerate() {
         let record =
-            record.with_context(|| format!("line {} of RECORD cannot be read", number + 1))?;
+            record.with_context(|| format!("line {} of RECORD is malformed", number + 1))?;
         let column = |index| record.get(index).filter(|text| !text.is_empty());
         let Some(written) = column(0) else { continue };
         // An unusual path or size is an oddity, not an error.

@@ -83,7 +83,7 @@ fn a_spec_that_cannot_be_followed_keeps_everything() {
 fn without_a_spec_nothing_is_removed() {
     let (world, fake) = world();
     std::fs::remove_file(world.path("vpython.toml")).unwrap();
-    let message = "vpython: error: `-vpython-tool fetch --prune` needs a spec: without one, no wheel is needed\n  hint: name it, as in \
+    let message = "vpython: error: `-vpython-tool fetch --prune` needs a spec; without one, every wheel would count as unused\n  hint: name it, as in \
                    `vpython -vpython-tool fetch requirements.txt --prune`\n";
     prune(&world, &fake, &["--yes"]).refuses(125, message);
     world.write("vpython.toml", "dependencies = []\n");

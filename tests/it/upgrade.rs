@@ -279,7 +279,7 @@ vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
 vpython: error: the spec in `[WORLD]/work/e/.vpython3` has no equivalent in the native form
   caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no equivalent marker
-  hint: rewrite these parts, or keep the spec as it is
+  hint: change the parts named above, or keep the spec as it is
 vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
   caused by: `[WORLD]/work/f/package` is a directory, and only a regular file can contain a `# /// script` block
 vpython: error: cannot upgrade `[WORLD]/work/g/quoted.py`
@@ -356,7 +356,7 @@ fn a_spec_that_would_differ_on_another_platform_is_not_changed() {
     let newer = "wheel: < name: \"apple-py3\" version: \"version:1\" match_tag: < platform: \"macosx_13_0_arm64\" > >\n";
     let spec = world.write(".vpython3", format!("{tag}{newer}"));
     let message = "\
-vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: its native form would give a different environment on another platform
+vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: `vpython.toml` would give a different environment on another platform
   caused by: only one of the two forms requires `apple` on CPython 3.11 on macosx_11_0_arm64 (`[WORLD]/work/.vpython3`, line 2)
 ";
     upgrade(&world, &[]).run().refuses(125, message);

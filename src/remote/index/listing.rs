@@ -16,8 +16,7 @@ pub struct Listing {
     pub project: Project,
     /// The number of wheels that `--exclude-newer` leaves out.
     pub newer: usize,
-    /// The number of wheels that `--exclude-newer` leaves out because the index states no upload
-    /// time for them.
+    /// The number of wheels that `--exclude-newer` leaves out because they have no upload time.
     pub undated: usize,
 }
 

@@ -134,7 +134,7 @@ fn dependencies(
 }
 
 fn refusal(text: &SpecText, problems: Vec<String>) -> Failure {
-    let hint = "rewrite these parts, or keep the spec as it is";
+    let hint = "change the parts named above, or keep the spec as it is";
     Failure::new(format!(
         "the spec in {} has no equivalent in the native form",
         text.title()
@@ -361,7 +361,7 @@ seed = true
         let message = "\
 vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
   caused by: `/src/.vpython3`, line 2: `win64` is not a platform; did you mean `win_amd64`?
-  hint: rewrite these parts, or keep the spec as it is
+  hint: change the parts named above, or keep the spec as it is
 ";
         let error = native(
             "verify_pep425_tag [\n {python: 'cp38' platform: 'win64'}, {python: 'cp38'}]\n",
@@ -378,7 +378,7 @@ vpython: error: the spec in `/src/.vpython3` has no equivalent in the native for
 vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
   caused by: `/src/.vpython3`, line 2: the platform `plan9` has no equivalent marker
   caused by: `/src/.vpython3`, line 4: the ABI `u` has no equivalent marker
-  hint: rewrite these parts, or keep the spec as it is
+  hint: change the parts named above, or keep the spec as it is
 ";
         assert_eq!(
             crate::report::render(&native(luci, &[]).unwrap_err()),

@@ -36,7 +36,7 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
     let text = spec::find(invocation, process)?;
     if text.kind == SpecKind::None {
         let failure = Failure::new(
-            "`-vpython-tool fetch --prune` needs a spec: without one, no wheel is needed",
+            "`-vpython-tool fetch --prune` needs a spec; without one, every wheel would count as unused",
         );
         return Err(failure
             .hint(format!(

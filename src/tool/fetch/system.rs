@@ -93,7 +93,7 @@ impl Fetching<'_> {
             }
             Err(_) => {
                 report::notice(
-                    "the index does not have all of these local versions; fetching the public versions",
+                    "the index lacks some of these local versions; fetching the public versions",
                 );
                 Ok((Vec::new(), public))
             }

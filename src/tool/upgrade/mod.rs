@@ -279,7 +279,7 @@ impl Upgrader<'_> {
                 .map(|(project, _)| project);
             if let Some(project) = differing.or(missing) {
                 let what = format!(
-                    "cannot upgrade `{}`: its native form would give a different environment on another platform",
+                    "cannot upgrade `{}`: `vpython.toml` would give a different environment on another platform",
                     legacy.path.display()
                 );
                 let why = format!(
@@ -386,7 +386,7 @@ fn different_plan(legacy: &Legacy, before: &Plan, after: &Plan) -> Failure {
         .into_iter()
         .map(|file| format!("`{file}` would be added"));
     Failure::new(format!(
-        "cannot upgrade `{}`: its native form would give a different environment",
+        "cannot upgrade `{}`: `vpython.toml` would give a different environment",
         legacy.path.display()
     ))
     .because_of(gone.chain(new))

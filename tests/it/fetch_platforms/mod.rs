@@ -240,7 +240,7 @@ fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
         assert_eq!(
             lines(
                 &outcome,
-                "the index does not have all of these local versions"
+                "the index lacks some of these local versions"
             )
             .len(),
             notices,
