@@ -16,6 +16,9 @@ use crate::store::Store;
 
 /// The name of the archive in the directory that it is unpacked into. No scheme has it.
 const ARCHIVE: &str = "archive.whl";
+/// The maximum size in bytes of a wheel that is unpacked from memory, without an archive on the
+/// disk: there are as many at a time as there are connections.
+const IN_MEMORY: u64 = 32 << 20;
 
 /// Downloads and unpacks the wheels of a plan that are on a server and not in the store. Does
 /// nothing if there are none; `connect` is called only if there are some.
@@ -64,6 +67,16 @@ fn fetch_wheel(
     let part = progress.part(wheel.size);
     let unpack = |staging: &Path| {
         let _fetching = info_span!("fetch", wheel = %wheel.name, bytes = wheel.size).entered();
+        let cannot = || format!("cannot unpack `{}`", wheel.path.display());
+        let file = &FileToFetch {
+            sha256: Some(wheel.sha256),
+            ..file.clone()
+        };
+        if let Some(size) = file.size.filter(|size| *size <= IN_MEMORY) {
+            let mut bytes = Vec::with_capacity(usize::try_from(size)?);
+            connection.download(file, &mut bytes, Some(&part))?;
+            return unpack::unpack_bytes(wheel, &bytes, staging).with_context(cannot);
+        }
         let path = staging.join(ARCHIVE);
         let mut sink = fs::create_new(&path, 0o600)?;
         connection.download(file, &mut sink, Some(&part))?;
@@ -71,8 +84,7 @@ fn fetch_wheel(
             path: path.clone(),
             ..wheel.clone()
         };
-        unpack::unpack(&downloaded, staging, drop)
-            .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))?;
+        unpack::unpack(&downloaded, staging, drop).with_context(cannot)?;
         fs::remove_file(&path)
     };
     store.wheel((&wheel.sha256, &wheel.path), unpack, |directory| {

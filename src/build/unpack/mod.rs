@@ -59,21 +59,10 @@ pub(super) fn unpack(
             .take(length)
             .read_to_end(&mut bytes)
             .context("it cannot be read")?;
-        let source = Source::memory(&bytes, 0);
-        let unpack_members = || {
-            let archive = Archive::open(source)?;
-            let texts = Texts::read(wheel, &archive)?;
-            Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
-                let written = steps
-                    .par_iter()
-                    .map_init(InMemory::default, |in_memory, step| {
-                        step.run(source, in_memory, &advance)
-                    });
-                // The first error in order, to be deterministic.
-                written.collect::<Vec<_>>().into_iter().collect()
-            })
-        };
-        rayon::join(|| Digest::of(&bytes), unpack_members)
+        rayon::join(
+            || Digest::of(&bytes),
+            || unpack_members(wheel, &bytes, to, &advance),
+        )
     };
     if found != wheel.sha256 {
         return Err(Failure::new("it has changed since it was selected")
@@ -84,11 +73,41 @@ pub(super) fn unpack(
             .hint("run the command again when no process writes to the wheel any more")
             .into());
     }
-    fs::write_new(
-        &to.join(MANIFEST),
-        &fs::seal(&serde_json::to_vec(&contents?)?),
-        0o444,
-    )
+    write_manifest(&contents?, to)
+}
+
+/// Unpacks the bytes of a wheel, whose digest the caller has checked, into the empty directory `to`.
+///
+/// # Errors
+/// They are not those of a wheel that every program unpacks alike.
+pub(super) fn unpack_bytes(wheel: &PlannedWheel, bytes: &[u8], to: &Path) -> Result<()> {
+    write_manifest(&unpack_members(wheel, bytes, to, &drop)?, to)
+}
+
+/// Unpacks the members of a wheel.
+fn unpack_members(
+    wheel: &PlannedWheel,
+    bytes: &[u8],
+    to: &Path,
+    advance: &(impl Fn(u64) + Send + Sync),
+) -> Result<Contents> {
+    let source = Source::memory(bytes, 0);
+    let archive = Archive::open(source)?;
+    let texts = Texts::read(wheel, &archive)?;
+    Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
+        let written = steps
+            .par_iter()
+            .map_init(InMemory::default, |in_memory, step| {
+                step.run(source, in_memory, advance)
+            });
+        // The first error in order, to be deterministic.
+        written.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+fn write_manifest(contents: &Contents, to: &Path) -> Result<()> {
+    let bytes = serde_json::to_vec(contents)?;
+    fs::write_new(&to.join(MANIFEST), &fs::seal(&bytes), 0o444)
 }
 
 /// A wheel being unpacked. First the place of each member is decided, in the order of the archive,
