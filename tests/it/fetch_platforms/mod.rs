@@ -238,11 +238,7 @@ fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
             "{index:?}: {outcome}"
         );
         assert_eq!(
-            lines(
-                &outcome,
-                "the index lacks some of these local versions"
-            )
-            .len(),
+            lines(&outcome, "the index lacks some of these local versions").len(),
             notices,
             "{index:?}: {outcome}"
         );
