@@ -75,7 +75,7 @@ impl Fake {
     }
 }
 
-/// The output of the probe `plan/interpreter/probe.py`.
+/// The output of the probe `src/interpreter/probe.py`.
 fn answer(path: &Path, version: &str) -> serde_json::Value {
     let release: Vec<u32> = version
         .split('.')
