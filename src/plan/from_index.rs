@@ -15,17 +15,17 @@ use super::{Evidence, PlannedWheel, find_interpreter};
 use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::process::Process;
+use crate::remote::FileToFetch;
 use crate::report::progress;
 use crate::spec::{Packages, Requirements, Spec};
 
-/// The wheels of one system.
+/// The wheels that one system lacks.
 #[derive(Debug)]
 pub struct SystemWheels {
     /// `here (3.11.7)`, or the platform's name.
     pub title: String,
-    /// The wheels that satisfy the spec, as far as there are any: those in the directories, and
-    /// those to download.
-    pub wheels: Vec<PlannedWheel>,
+    /// The files to download, so that the spec is satisfied as far as possible.
+    pub to_fetch: Vec<FileToFetch>,
     /// The reason why the spec is not satisfied, if it is not.
     pub refusal: Option<Error>,
 }
@@ -72,7 +72,10 @@ pub fn choose_from_index(
         }
         chosen.push(SystemWheels {
             title,
-            wheels,
+            to_fetch: wheels
+                .into_iter()
+                .filter_map(|wheel| wheel.to_fetch)
+                .collect(),
             refusal,
         });
     }

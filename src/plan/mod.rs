@@ -4,6 +4,7 @@
 //! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
 //! stamps that it would get the same plan.
 
+mod choose;
 mod connection;
 mod from_index;
 mod key;
@@ -26,6 +27,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
+pub use choose::{choose_as_launch, choose_wheels};
 pub use connection::{Connection, Use, connect};
 pub use from_index::{SystemWheels, choose_from_index};
 pub use key::Key;
@@ -42,8 +44,7 @@ use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::remote::FileToFetch;
 use crate::report::{Failure, progress};
-use crate::spec::{Location, Packages, Source, Spec, SystemPackages};
-use wheelhouse::Wheelhouse;
+use crate::spec::{Location, Source, Spec, SystemPackages};
 
 /// The contents of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,7 +251,7 @@ pub fn make(
     // Probing a new interpreter takes time, so the wheels are listed concurrently.
     let (interpreter, listed) = std::thread::scope(|scope| {
         let listing =
-            (!spec.wants_no_wheels()).then(|| scope.spawn(|| list(spec, invocation, memo)));
+            (!spec.wants_no_wheels()).then(|| scope.spawn(|| choose::list(spec, invocation, memo)));
         let interpreter = info_span!("find the interpreter")
             .in_scope(|| find_interpreter(invocation, spec, process, Some(memo), &mut evidence));
         let listed = listing.map(|listing| {
@@ -267,7 +268,7 @@ pub fn make(
         Some((wheelhouse, seen)) => {
             evidence.extend(seen);
             let place = (invocation, process, memo);
-            choose_or_fetch(wheelhouse, spec, &interpreter, place, &mut evidence)?
+            choose::choose_or_fetch(wheelhouse, spec, &interpreter, place, &mut evidence)?
         }
         None => (Vec::new(), None),
     };
@@ -299,112 +300,4 @@ pub fn find_interpreter(
 ) -> Result<Facts> {
     let Evidence { stamps, choice, .. } = evidence;
     interpreter::find(invocation, spec, process, memo, stamps, choice)
-}
-
-/// Lists the wheel directories of a launch, with the evidence.
-fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse, Evidence)> {
-    let _listing = info_span!("list the wheels").entered();
-    let mut evidence = Evidence::default();
-    let wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
-    Ok((wheelhouse, evidence))
-}
-
-/// Selects the wheels of a spec in its wheel directories, and returns the reason why they cannot be
-/// installed, if any. No directory is read if the spec requires no wheels.
-///
-/// # Errors
-/// A wheel directory does not exist, no set of wheels satisfies the spec, or a wheel cannot be
-/// read.
-pub fn choose_wheels(
-    spec: &Spec,
-    interpreter: &Facts,
-    invocation: &Invocation,
-    memo: &Path,
-    evidence: &mut Evidence,
-) -> Result<Wheels> {
-    if spec.wants_no_wheels() {
-        return Ok((Vec::new(), None));
-    }
-    progress::phase("choosing the wheels");
-    let (mut wheelhouse, seen) = list(spec, invocation, memo)?;
-    evidence.extend(seen);
-    let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
-    wheelhouse.remember();
-    Ok(wheels)
-}
-
-/// The wheels of a spec, and the reason why they cannot be installed, if any.
-pub type Wheels = (Vec<PlannedWheel>, Option<Failure>);
-
-/// Selects the wheels of a spec as a launch does: in the directories and, if these do not suffice
-/// and the caller asked for that, on the package indexes. `place` is the command line, the process
-/// and the store's directory for cached facts.
-///
-/// # Errors
-/// Those of [`choose_wheels`]; an index cannot be read.
-pub fn choose_as_launch(
-    spec: &Spec,
-    interpreter: &Facts,
-    place: (&Invocation, &Process, &Path),
-    evidence: &mut Evidence,
-) -> Result<Wheels> {
-    if spec.wants_no_wheels() {
-        return Ok((Vec::new(), None));
-    }
-    let (wheelhouse, seen) = list(spec, place.0, place.2)?;
-    evidence.extend(seen);
-    choose_or_fetch(wheelhouse, spec, interpreter, place, evidence)
-}
-
-fn choose_or_fetch(
-    mut wheelhouse: Wheelhouse,
-    spec: &Spec,
-    interpreter: &Facts,
-    (invocation, process, memo): (&Invocation, &Process, &Path),
-    evidence: &mut Evidence,
-) -> Result<Wheels> {
-    progress::phase("choosing the wheels");
-    if !spec.may_fetch(invocation) {
-        let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
-        wheelhouse.remember();
-        return Ok(wheels);
-    }
-    // Nothing is said about an attempt that is repeated.
-    let before = evidence.clone();
-    let local = choose_among(&mut wheelhouse, spec, interpreter, evidence);
-    let wheels = if let Ok((wheels, None)) = local {
-        (wheels, None)
-    } else {
-        *evidence = before;
-        let connection = connect(spec, invocation, process, memo)?;
-        evidence
-            .warnings
-            .extend(connection.warnings.iter().cloned());
-        wheelhouse.attach(connection.wheels());
-        choose_among(&mut wheelhouse, spec, interpreter, evidence)?
-    };
-    wheelhouse.remember();
-    Ok(wheels)
-}
-
-fn choose_among(
-    wheelhouse: &mut Wheelhouse,
-    spec: &Spec,
-    interpreter: &Facts,
-    evidence: &mut Evidence,
-) -> Result<Wheels> {
-    let _choosing = info_span!("choose the wheels").entered();
-    Ok(match &spec.packages {
-        Packages::Required(requirements) => (
-            resolve::resolve(requirements, interpreter, wheelhouse, evidence)?,
-            None,
-        ),
-        Packages::Listed(wheels) => (
-            resolve::listed::resolve(wheels, interpreter, wheelhouse, evidence)?,
-            None,
-        ),
-        Packages::Locked(lock) => {
-            resolve::locked::resolve(lock, interpreter, wheelhouse, evidence)?
-        }
-    })
 }

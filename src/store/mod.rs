@@ -8,6 +8,7 @@
 //!     wheels/<sha256>/      an unpacked wheel
 //!     locks/                build locks; never removed, since a process may wait for one
 //!     memo/                 launch memos, interpreter facts, wheelhouse indexes; recomputable
+//!     index/                answers of package indexes; recomputable
 //!     tmp/                  staging; leftovers of killed builds are garbage
 //! ```
 //!

@@ -50,13 +50,8 @@ pub(super) fn run(
     let systems = plan::choose_from_index(spec, &is_upgraded, &connection, place, memo)?;
     // A wheel that several systems use is downloaded once.
     let mut files: BTreeMap<&str, &FileToFetch> = BTreeMap::new();
-    for wheel in systems.iter().flat_map(|system| &system.wheels) {
-        files.extend(
-            wheel
-                .to_fetch
-                .iter()
-                .map(|file| (file.file_name.as_str(), file)),
-        );
+    for file in systems.iter().flat_map(|system| &system.to_fetch) {
+        files.insert(&file.file_name, file);
     }
     let files: Vec<&FileToFetch> = files.into_values().collect();
     let failures = match (&files[..], destination) {

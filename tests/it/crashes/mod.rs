@@ -5,6 +5,7 @@
 //! every moment, `VPYTHON_SWEEP=100` a hundred for each kind of run and fault, evenly distributed;
 //! the default is a few. `--nocapture` prints the counts.
 
+mod from_index;
 mod in_place;
 mod kills;
 mod misreports;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::trace::{Fault, Traced, traced};
-use crate::support::{Listed, PackageIndex, Wheel, World};
+use crate::support::{PackageIndex, Wheel, World};
 
 /// The default number of moments.
 const FEW: usize = 10;
@@ -172,35 +173,6 @@ impl Scene {
                 std::fs::write(world.outside("stub/pip/__main__.py"), pip).unwrap();
             },
         )
-    }
-
-    /// `fetch` fills a directory from a package index.
-    fn fetch_from_index() -> Self {
-        let words = &["-vpython-tool", "fetch", "tool.py"];
-        let scene = Self::writing("fetch from an index", words, |world| {
-            copy(&world.path("wheels"), &world.outside("index"));
-            std::fs::remove_file(world.path("wheels/b-2-py3-none-any.whl")).unwrap();
-        });
-        scene.with_index()
-    }
-
-    /// A first launch that fetches all wheels from a package index.
-    fn fetching_launch() -> Self {
-        let mut scene = Self::cold("fetching launch", &["-vpython-fetch", "tool.py"]);
-        let (wheels, index) = (scene.world.path("wheels"), scene.world.outside("index"));
-        std::fs::rename(wheels, index).unwrap();
-        scene.variables.push(("VPYTHON_FETCH", "1".to_owned()));
-        scene.with_index()
-    }
-
-    /// Starts an index of the wheels in `index`.
-    fn with_index(mut self) -> Self {
-        let wheels = std::fs::read_dir(self.world.outside("index")).unwrap();
-        let files = wheels.map(|entry| Listed::file(&entry.unwrap().path()));
-        let index = PackageIndex::start(files.collect());
-        self.variables.push(("PIP_INDEX_URL", index.url()));
-        self.index = Some(index);
-        self
     }
 
     /// Runs the scene from the start, with a fault.

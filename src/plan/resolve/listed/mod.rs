@@ -47,8 +47,8 @@ pub(in crate::plan) fn resolve(
     refusal.map_or(Ok(wheels), Err)
 }
 
-/// Chooses the wheels of a list as far as there are any, sorted by project. Also returns the error
-/// for missing wheels, if there is one.
+/// Chooses the wheels of a list, sorted by project. If wheels are missing, returns only those of
+/// package indexes, and the error.
 ///
 /// # Errors
 /// A project is listed in two versions that both apply, or a wheel or an index cannot be read.
@@ -81,8 +81,14 @@ pub(in crate::plan) fn resolve_partly(
         }
     }
     filter.check_io_errors()?;
-    let refusal =
-        (!missing.is_empty()).then(|| Error::from(missing::explain(&missing, filter.wheelhouse)));
+    if !missing.is_empty() {
+        // Nothing can be built from these, so their dependencies are of no interest.
+        let refusal = missing::explain(&missing, filter.wheelhouse);
+        let wheels = fixed.into_iter().filter(|fixed| fixed.file.is_remote());
+        let wheels = wheels.map(|fixed| (fixed.file, vec![fixed.required_by]));
+        let wheels = super::plan(wheels.collect(), filter, evidence)?;
+        return Ok((wheels, Some(refusal.into())));
+    }
     // Add the seeds and the dependencies.
     evidence
         .unseeded
@@ -95,7 +101,7 @@ pub(in crate::plan) fn resolve_partly(
     } = follow::follow(&fixed, &BTreeSet::new(), filter)?;
     filter.check_io_errors()?;
     evidence.remarks.extend(remarks);
-    Ok((super::plan(wheels, filter, evidence)?, refusal))
+    Ok((super::plan(wheels, filter, evidence)?, None))
 }
 
 /// Adds the seeds that are not listed. Returns those without a wheel.
