@@ -232,8 +232,8 @@ fn environments(criterion: &mut Criterion) {
     store.prepare().unwrap();
     let text = spec::find(&invocation, &place.process).unwrap();
     let spec = place.spec(&invocation);
-    let (plan, evidence) =
-        plan::make(&spec, &invocation, &place.process, &store.memo_directory()).unwrap();
+    let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
+    let plan = plan::make(&spec, &invocation, &place.process, &memo, &mut evidence).unwrap();
     let key = Key::of(&plan);
     let entry = store
         .environment(&plan, &key, |staging| {

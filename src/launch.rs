@@ -1,10 +1,11 @@
 //! One run of vpython, in order. The warm path is short and comes first; a launch takes the cold
 //! path only if the warm path finds no usable environment.
 
-mod account;
 pub mod auto_prune;
 mod cold;
 mod local_venv;
+mod log;
+mod stages;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -12,11 +13,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tracing::info_span;
 
-pub use cold::{Decided, decide, remarks};
+pub use cold::remarks;
+pub use log::Log;
+pub use stages::{Decided, Recorder, decide, recall};
 
 use crate::exec::Handoff;
 use crate::invocation::Invocation;
-use crate::memo::{self, Inputs, Memo, MemoName};
+use crate::memo::MemoName;
 use crate::process::Process;
 use crate::spec::{self, SpecText};
 use crate::store::{Entry, Store};
@@ -74,28 +77,23 @@ pub fn prepare(spec: &SpecText, invocation: &Invocation, process: &Process) -> R
 fn recall_or_build(spec: &SpecText, invocation: &Invocation, process: &Process) -> Result<Ready> {
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(spec, invocation, process);
-    account::of_spec(spec);
-    match info_span!("recall the last launch").in_scope(|| Memo::recall(&store, &memo, process)) {
-        // The warm path: nothing has changed since the memo was written.
-        Ok((mut known, entry)) => {
-            account::of_hit(&entry.path);
-            known.renew(&store, &memo);
-            invocation.warn(spec.warnings.iter().chain(&known.warnings));
-            let python_path = known.python_path.into_iter().map(|root| root.0).collect();
-            Ok(Ready {
-                entry,
-                python_path,
-                is_built: false,
-                remarks: None,
-            })
-        }
+    Log::found(spec);
+    let mut log = Log(invocation);
+    let known = stages::recall(spec, &store, &memo, invocation, process, &mut log);
+    let Some((mut known, entry)) = known else {
         // The cold path: resolve the spec, and build the environment if it is missing.
-        Err(miss) => {
-            let inputs = || Inputs::of_launch(spec, invocation, process);
-            account::of_miss(|| memo::why(miss, &store, &inputs()));
-            cold::prepare(spec, &store, &memo, invocation, process)
-        }
-    }
+        return cold::prepare(spec, &store, &memo, invocation, process);
+    };
+    // The warm path: nothing has changed since the memo was written.
+    known.renew(&store, &memo);
+    log.warn(spec.warnings.iter().chain(&known.warnings));
+    let python_path = known.python_path.into_iter().map(|root| root.0).collect();
+    Ok(Ready {
+        entry,
+        python_path,
+        is_built: false,
+        remarks: None,
+    })
 }
 
 /// Replaces this process with a program that runs in an environment. The program inherits the

@@ -156,6 +156,7 @@ impl Search<'_> {
         self.choice.taken = Some(Taken {
             path: path.to_path_buf(),
             source,
+            facts: facts.clone(),
         });
         facts
     }

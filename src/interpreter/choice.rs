@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Facts;
+
 /// The selection of an interpreter, or a failed one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InterpreterChoice {
@@ -22,6 +24,8 @@ pub struct Taken {
     pub path: PathBuf,
     /// The source that listed it.
     pub source: Source,
+    /// What it says of itself.
+    pub facts: Facts,
 }
 
 /// A source of interpreters.

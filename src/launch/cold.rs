@@ -6,14 +6,15 @@ use std::time::Instant;
 use anyhow::Result;
 use tracing::info_span;
 
-use super::{Ready, account, auto_prune};
+use super::stages::{self, Decided};
+use super::{Log, Ready, auto_prune};
 use crate::build;
 use crate::invocation::{Action, Invocation, LogLevel};
 use crate::memo::{Inputs, Memo, MemoName};
-use crate::plan::{self, Evidence, Key, Plan};
+use crate::plan::{self, Evidence, Key};
 use crate::process::Process;
 use crate::report::progress;
-use crate::spec::{self, Spec, SpecText};
+use crate::spec::{self, SpecText};
 use crate::store::Store;
 
 /// Resolves a spec, and builds its environment if it is missing.
@@ -34,7 +35,7 @@ pub(super) fn prepare(
         spec,
         plan,
         mut evidence,
-    } = decide(text, store, invocation, process)?;
+    } = stages::decide(text, store, invocation, process, &mut Log(invocation))?;
     let key = Key::of(&plan);
     let mut is_built = false;
     let begin = Instant::now();
@@ -48,7 +49,7 @@ pub(super) fn prepare(
         invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
         Ok(())
     })?;
-    account::of_environment(&entry.path, is_built.then(|| begin.elapsed()));
+    Log::prepared(&entry.path, is_built.then(|| begin.elapsed()));
     evidence.warnings.splice(0..0, spec.warnings);
     let remarks = Some(remarks(&mut evidence, invocation));
     // Without a memo the next launch is only slower, so an error here is not fatal.
@@ -69,40 +70,6 @@ pub(super) fn prepare(
         python_path: spec.python_path,
         is_built,
         remarks,
-    })
-}
-
-/// A parsed spec and its resolution on this machine.
-pub struct Decided {
-    /// The parsed spec.
-    pub spec: Spec,
-    /// The interpreter and the wheels.
-    pub plan: Plan,
-    /// The evidence of the resolution.
-    pub evidence: Evidence,
-}
-
-/// Parses and resolves a spec, and prints its warnings.
-///
-/// # Errors
-/// The spec is invalid, or cannot be satisfied here.
-pub fn decide(
-    text: &SpecText,
-    store: &Store,
-    invocation: &Invocation,
-    process: &Process,
-) -> Result<Decided> {
-    let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
-    // Print the warnings before anything can fail: a misspelt key may be the reason of a failure.
-    invocation.warn(text.warnings.iter().chain(&spec.warnings));
-    store.prepare()?;
-    let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_directory())?;
-    account::of_plan(&plan, &spec, &evidence);
-    invocation.warn(&evidence.warnings);
-    Ok(Decided {
-        spec,
-        plan,
-        evidence,
     })
 }
 

@@ -13,4 +13,4 @@ mod why;
 pub use inputs::{Inputs, KnownSpec};
 pub use miss::Miss;
 pub use recall::{Memo, MemoName};
-pub use why::{add_environment_state, reusable_environment, why};
+pub use why::{add_environment_state, why};

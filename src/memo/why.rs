@@ -1,48 +1,19 @@
 //! The reasons why a launch takes the cold path, and the state of its environment, in clauses.
 
-use super::{Inputs, Memo, MemoName, Miss};
-use crate::invocation::Invocation;
+use super::{Inputs, Miss};
 use crate::plan::Key;
-use crate::process::Process;
-use crate::spec::SpecText;
 use crate::store::{EnvironmentState, Store};
-
-/// Returns the key of the environment that the launch reuses from the last launch with the same
-/// inputs, or the reason why it cannot.
-pub fn reusable_environment(
-    store: &Store,
-    text: &SpecText,
-    invocation: &Invocation,
-    process: &Process,
-) -> Result<Key, String> {
-    if invocation.is_throw_away {
-        return Err("the store is a throw-away store, which starts empty in each run".to_owned());
-    }
-    if !store.exists() {
-        return Err(format!(
-            "there is no store yet in `{}`",
-            store.root().display()
-        ));
-    }
-    // Dropping the entry releases its lock at once.
-    match Memo::recall(
-        store,
-        &MemoName::of_launch(text, invocation, process),
-        process,
-    ) {
-        Ok((memo, _)) => Ok(memo.key),
-        Err(miss) => Err(why(
-            miss,
-            store,
-            &Inputs::of_launch(text, invocation, process),
-        )),
-    }
-}
 
 /// Describes in a clause why a launch with these inputs cannot reuse the result of the last one.
 #[must_use]
 pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
     match miss {
+        Miss::Unknown if store.is_throw_away() => {
+            "the store is a throw-away store, which starts empty in each run".to_owned()
+        }
+        Miss::Unknown if !store.exists() => {
+            format!("there is no store yet in `{}`", store.root().display())
+        }
         Miss::Unknown => changed_inputs(store, inputs),
         Miss::Changed(stamped) => {
             let how = stamped

@@ -53,27 +53,9 @@ pub fn choose_wheels(
 /// The wheels of a spec, and the reason why they cannot be installed, if any.
 pub type Wheels = (Vec<PlannedWheel>, Option<Failure>);
 
-/// Selects the wheels of a spec as a launch does: in the directories and, if these do not suffice
-/// and the caller asked for that, on the package indexes. `place` is the command line, the process
-/// and the store's directory for cached facts.
-///
-/// # Errors
-/// Those of [`choose_wheels`]; an index cannot be read.
-pub fn choose_as_launch(
-    spec: &Spec,
-    interpreter: &Facts,
-    place: (&Invocation, &Process, &Path),
-    evidence: &mut Evidence,
-) -> Result<Wheels> {
-    if spec.wants_no_wheels() {
-        return Ok((Vec::new(), None));
-    }
-    let (wheelhouse, seen) = list(spec, place.0, place.2)?;
-    evidence.extend(seen);
-    choose_or_fetch(wheelhouse, spec, interpreter, place, evidence)
-}
-
-/// As [`choose_as_launch`], with the listed directories.
+/// Selects the wheels of a spec as a launch does: in the listed directories and, if these do not
+/// suffice and the caller asked for that, on the package indexes. `place` is the command line, the
+/// process and the store's directory for cached facts.
 pub(super) fn choose_or_fetch(
     mut wheelhouse: Wheelhouse,
     spec: &Spec,

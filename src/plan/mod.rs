@@ -27,7 +27,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
-pub use choose::{choose_as_launch, choose_wheels};
+pub use choose::choose_wheels;
 pub use connection::{Connection, Use, connect};
 pub use from_index::{SystemWheels, choose_from_index};
 pub use key::Key;
@@ -235,8 +235,8 @@ impl Evidence {
     }
 }
 
-/// Selects the interpreter and the wheels of a spec. `memo` is the store's directory for cached
-/// facts.
+/// Selects the interpreter and the wheels of a spec, and adds what decided to the evidence. `memo`
+/// is the store's directory for cached facts.
 ///
 /// # Errors
 /// No interpreter or no set of wheels satisfies the spec, or a wheel cannot be read.
@@ -245,15 +245,16 @@ pub fn make(
     invocation: &Invocation,
     process: &Process,
     memo: &Path,
-) -> Result<(Plan, Evidence)> {
+    evidence: &mut Evidence,
+) -> Result<Plan> {
     progress::phase("finding the interpreter");
-    let mut evidence = Evidence::of_spec(spec);
+    evidence.extend(Evidence::of_spec(spec));
     // Probing a new interpreter takes time, so the wheels are listed concurrently.
     let (interpreter, listed) = std::thread::scope(|scope| {
         let listing =
             (!spec.wants_no_wheels()).then(|| scope.spawn(|| choose::list(spec, invocation, memo)));
         let interpreter = info_span!("find the interpreter")
-            .in_scope(|| find_interpreter(invocation, spec, process, Some(memo), &mut evidence));
+            .in_scope(|| find_interpreter(invocation, spec, process, Some(memo), evidence));
         let listed = listing.map(|listing| {
             listing
                 .join()
@@ -268,22 +269,17 @@ pub fn make(
         Some((wheelhouse, seen)) => {
             evidence.extend(seen);
             let place = (invocation, process, memo);
-            choose::choose_or_fetch(wheelhouse, spec, &interpreter, place, &mut evidence)?
+            choose::choose_or_fetch(wheelhouse, spec, &interpreter, place, evidence)?
         }
         None => (Vec::new(), None),
     };
-    let strict = spec.strict || invocation.strict;
-    let system_packages = spec.system_packages;
-    Ok((
-        Plan {
-            interpreter,
-            wheels,
-            unavailable,
-            strict,
-            system_packages,
-        },
-        evidence,
-    ))
+    Ok(Plan {
+        interpreter,
+        wheels,
+        unavailable,
+        strict: spec.strict || invocation.strict,
+        system_packages: spec.system_packages,
+    })
 }
 
 /// Finds the interpreter for a spec, as [`interpreter::find`] does, and adds what decided to the

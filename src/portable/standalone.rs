@@ -10,7 +10,7 @@ use super::interpreter_copy;
 use crate::build::{self, Sharing};
 use crate::fs::Digest;
 use crate::invocation::{Additions, Invocation};
-use crate::launch::{self, Decided};
+use crate::launch::{self, Decided, Log};
 use crate::plan::{self, Plan};
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -37,7 +37,8 @@ impl<'a> Standalone<'a> {
     pub fn decide(invocation: &'a Invocation, process: &'a Process) -> Result<Self> {
         let store = Store::open(invocation, process)?;
         let text = launch::find_spec(invocation, process)?;
-        let Decided { spec, plan, .. } = launch::decide(&text, &store, invocation, process)?;
+        let Decided { spec, plan, .. } =
+            launch::decide(&text, &store, invocation, process, &mut Log(invocation))?;
         let kept = store.keep_wheels()?;
         Ok(Self {
             plan,

@@ -66,6 +66,8 @@ pub struct Store {
     user: u32,
     /// Whether it is removed at the end of the run.
     is_throw_away: bool,
+    /// Whether this process only looks at it.
+    is_read_only: bool,
 }
 
 impl Store {
@@ -79,10 +81,12 @@ impl Store {
             layout: root.join(LAYOUT_DIRECTORY),
             user: process.user,
             is_throw_away: invocation.is_throw_away,
+            is_read_only: false,
         })
     }
 
-    /// Returns the store for a command line without creating anything.
+    /// Returns the store for a command line. It creates nothing, and neither does
+    /// [`Store::prepare`] of the returned store.
     ///
     /// # Errors
     /// Another user can write to the root, or its path cannot be a root.
@@ -92,7 +96,14 @@ impl Store {
             layout: root.join(LAYOUT_DIRECTORY),
             user: process.user,
             is_throw_away: invocation.is_throw_away,
+            is_read_only: true,
         })
+    }
+
+    /// Returns whether the store is removed at the end of the run.
+    #[must_use]
+    pub fn is_throw_away(&self) -> bool {
+        self.is_throw_away
     }
 
     /// Returns whether the store exists.
@@ -113,6 +124,9 @@ impl Store {
     /// # Errors
     /// A directory cannot be created, is not a directory, or could be replaced by another user.
     pub fn prepare(&self) -> Result<()> {
+        if self.is_read_only {
+            return Ok(());
+        }
         path_trust::check(self.root(), self.user)?;
         for directory in ["envs", "wheels", "locks", "memo", "tmp"] {
             let path = self.layout.join(directory);

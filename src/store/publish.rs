@@ -329,6 +329,7 @@ mod tests {
             layout: directory.path().join("v1"),
             user: 0,
             is_throw_away: false,
+            is_read_only: false,
         };
         store.prepare().unwrap();
         let limits = Limits {

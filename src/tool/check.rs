@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::install;
 use crate::invocation::{Check, Invocation};
 use crate::launch;
-use crate::plan::{self, Key};
+use crate::plan::{self, Evidence, Key};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec;
@@ -130,7 +130,8 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
 /// Returns the key of the environment of a command line.
 fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key> {
     let spec = spec::find(invocation, process)?.parse(process)?;
-    let (plan, _) = plan::make(&spec, invocation, process, &store.memo_directory())?;
+    let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
+    let plan = plan::make(&spec, invocation, process, &memo, &mut evidence)?;
     Ok(Key::of(&plan))
 }
 

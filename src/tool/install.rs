@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use walkdir::WalkDir;
 
+use crate::build;
 use crate::fs;
 use crate::invocation::Invocation;
 use crate::launch::{self, Ready};
+use crate::plan::{self, Evidence};
 use crate::process::Process;
 use crate::report;
 use crate::spec::{self, Packages, SpecText};
 use crate::store::{MANIFEST, Manifest, Store};
-use crate::{build, plan};
 
 /// Builds the environment of a command line, compiles its byte code, and prints its path and a
 /// summary. Returns the exit code.
@@ -65,7 +66,8 @@ fn recompute_remarks(
     if !matches!(spec.packages, Packages::Listed(_)) {
         return Ok(spec.unchecked_digests());
     }
-    let (_, mut evidence) = plan::make(&spec, invocation, process, &store.memo_directory())?;
+    let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
+    plan::make(&spec, invocation, process, &memo, &mut evidence)?;
     Ok(launch::remarks(&mut evidence, invocation))
 }
 

@@ -36,7 +36,7 @@ fn a_launch_logs_what_it_decided_and_from_which_inputs() {
          `[WORLD]/bin/python3`, for `requires-python = \">=3.6\"` (`[WORLD]/work/tool.py`, line 2)\n"
     );
     let cold = format!(
-        "{spec}vpython: info: cold launch: no result of a launch like this is stored\n\
+        "{spec}vpython: info: cold launch: there is no store yet in `[WORLD]/root`\n\
          {interpreter}\
          vpython: info: wheels from `[WORLD]/work/wheels`: a 1, b 2\n\
          vpython: info: building an environment with 2 wheels\n\
@@ -78,7 +78,7 @@ fn a_launch_logs_that_it_has_no_spec() {
     let interpreter = "vpython: info: the interpreter is `[WORLD]/fakes/3.11.99/python3`, CPython 3.11.99 on linux x86_64, \
                        named by the caller\n";
     let cold = format!(
-        "{none}vpython: info: cold launch: no result of a launch like this is stored\n{interpreter}\
+        "{none}vpython: info: cold launch: there is no store yet in `[WORLD]/root`\n{interpreter}\
          vpython: info: building an environment with 0 wheels\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );

@@ -121,8 +121,8 @@ fn document(explanation: &Explanation) -> Document {
             .collect(),
         spec: spec(explanation),
         interpreter: interpreter(explanation),
-        wheels: explanation.wheels.iter().map(wheel).collect(),
-        edges: Graph::of(&explanation.wheels)
+        wheels: explanation.wheels().iter().map(wheel).collect(),
+        edges: Graph::of(explanation.wheels())
             .edges()
             .into_iter()
             .map(edge)
@@ -192,12 +192,12 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
             passed_over: Vec::new(),
         });
     }
-    let Interpreter { facts, choice, .. } = &explanation.interpreter;
+    let facts = explanation.interpreter.facts();
+    let choice = &explanation.interpreter.choice;
     // Without a readable spec, a launch does not look for an interpreter.
     if explanation.spec.is_none() && facts.is_none() {
         return None;
     }
-    let facts = facts.as_ref();
     let passed_over = choice.passed_over.iter();
     Some(Chosen {
         path: facts.map(|facts| path(&facts.executable)),

@@ -1,9 +1,9 @@
 //! `-vpython-tool explain`: explains which environment a launch of a command line uses on this
 //! machine, and why. Builds nothing, waits for no lock, and creates no store.
 //!
-//! It runs the same stages as a launch, in the same order, and records their results up to the
-//! first error, which is part of the explanation. It cannot find errors that only a build can find,
-//! such as a damaged wheel or a full disk.
+//! It runs the stages of a launch as its [`Recorder`], and keeps their results up to the first
+//! error, which is part of the explanation. It cannot find errors that only a build can find, such
+//! as a damaged wheel or a full disk.
 
 mod graph;
 mod json;
@@ -16,11 +16,12 @@ use anyhow::Result;
 
 use crate::interpreter::{Facts, InterpreterChoice};
 use crate::invocation::{Explain, Invocation, Setting, Target};
-use crate::memo;
+use crate::launch::{self, Decided, Recorder};
+use crate::memo::{self, MemoName};
 use crate::plan::{self, Evidence, Key, Plan, PlannedWheel, Seed};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
-use crate::spec::{self, Probe, SearchLog, Spec, SpecText, SystemPackages};
+use crate::spec::{self, Probe, SearchLog, Spec, SpecText};
 use crate::store::Store;
 use crate::{build, fs};
 use graph::Graph;
@@ -46,8 +47,9 @@ fn warnings_of_wheels(
     match (explanation.environment(), Store::look(invocation, process)) {
         (Some(path), Ok(store)) if fs::exists(path) => build::warnings(path, &store),
         _ => explanation
-            .plan()
-            .map_or_else(Vec::new, |plan| build::foreseen(&plan)),
+            .plan
+            .as_ref()
+            .map_or_else(Vec::new, build::foreseen),
     }
 }
 
@@ -64,7 +66,7 @@ pub struct Explanation {
     text: Option<SpecText>,
     spec: Option<Spec>,
     interpreter: Interpreter,
-    wheels: Vec<PlannedWheel>,
+    plan: Option<Plan>,
     /// The seeds that the environment should have but that have no wheel.
     unseeded: Vec<Seed>,
     environment: Option<Environment>,
@@ -75,10 +77,16 @@ pub struct Explanation {
 /// An interpreter and how it was chosen.
 #[derive(Debug, Default)]
 struct Interpreter {
-    facts: Option<Facts>,
     choice: InterpreterChoice,
     /// The option or variable that names it, if any.
     named_by: Option<&'static str>,
+}
+
+impl Interpreter {
+    /// Returns the facts of the selected interpreter, if one was selected.
+    fn facts(&self) -> Option<&Facts> {
+        self.choice.taken.as_ref().map(|taken| &taken.facts)
+    }
 }
 
 /// The environment that the launch uses.
@@ -134,7 +142,7 @@ impl Explanation {
             text: None,
             spec: None,
             interpreter: Interpreter::default(),
-            wheels: Vec::new(),
+            plan: None,
             unseeded: Vec::new(),
             environment: None,
             outlook,
@@ -142,27 +150,14 @@ impl Explanation {
         }
     }
 
-    /// Returns the plan of the environment, or `None` if the explanation ends before it.
-    #[must_use]
-    pub fn plan(&self) -> Option<Plan> {
-        let interpreter = self
-            .environment
-            .as_ref()
-            .and(self.interpreter.facts.clone())?;
-        let system_packages = SystemPackages::default();
-        Some(Plan {
-            interpreter,
-            wheels: self.wheels.clone(),
-            unavailable: None,
-            strict: false,
-            system_packages,
-        })
+    /// Returns the wheels of the environment; none if the explanation ends before it.
+    fn wheels(&self) -> &[PlannedWheel] {
+        self.plan.as_ref().map_or(&[], |plan| &plan.wheels)
     }
 
     /// Returns the path of the environment, which may not exist yet, or `None` if the explanation
     /// ends before it.
-    #[must_use]
-    pub fn environment(&self) -> Option<&Path> {
+    fn environment(&self) -> Option<&Path> {
         self.environment
             .as_ref()
             .map(|environment| environment.path.as_path())
@@ -174,7 +169,7 @@ impl Explanation {
     /// # Errors
     /// The error that would end the launch.
     pub fn print(self, options: &Explain) -> Result<i32> {
-        let graph = Graph::of(&self.wheels);
+        let graph = Graph::of(self.wheels());
         let text = match options {
             Explain { json: true, .. } => json::render(&self)?,
             Explain {
@@ -183,7 +178,7 @@ impl Explanation {
                 ..
             } => text::render(&self, table::width_of_output()),
             // The error says more than an empty list of wheels would.
-            _ if self.wheels.is_empty() && self.error.is_some() => String::new(),
+            _ if self.wheels().is_empty() && self.error.is_some() => String::new(),
             Explain { dot: true, .. } => graph.dot(),
             Explain { tree: true, .. } => graph.tree(),
         };
@@ -202,26 +197,34 @@ impl Explanation {
             return self.follow_information(text.ok(), invocation, process);
         }
         let text = self.text.insert(text?).clone();
-        self.warnings.extend(text.warnings.iter().cloned());
         self.warnings
             .extend(spec::unnamed(&text, "explain", invocation, process));
-        // Look up the memo of the last launch, and resolve the spec in any case.
-        let store = Store::look(invocation, process);
-        let known = store
-            .as_ref()
-            .ok()
-            .and_then(|store| self.recall(store, &text, invocation, process));
-        let decided = self.decide(&text, store.as_ref().ok(), invocation, process);
-        // A launch opens the store before it reads the spec.
-        store?;
-        let Some(known) = known else { return decided };
+        // Recall the last launch, and resolve the spec in any case.
+        let store = match Store::look(invocation, process) {
+            Ok(store) => store,
+            Err(error) => {
+                // A launch ends here, but its interpreter does not depend on the store.
+                if let Ok(spec) = text.parse(process) {
+                    let _ = self.choose_interpreter(&spec, None, invocation, process);
+                    self.spec = Some(spec);
+                }
+                return Err(error);
+            }
+        };
+        let memo = MemoName::of_launch(&text, invocation, process);
+        let known = launch::recall(&text, &store, &memo, invocation, process, self)
+            .map(|(known, entry)| (known.key, entry.path));
+        let decided = self.decide(&text, &store, invocation, process);
+        let Some((key, path)) = known else {
+            return decided;
+        };
         // A warm launch does not resolve the spec, so a different result is only a warning.
         match (decided, &self.environment) {
             (Err(error), _) => self.warnings.push(format!(
                 "a cold launch would fail: {}",
                 report::one_line(&error)
             )),
-            (Ok(()), Some(now)) if now.key != known.key => {
+            (Ok(()), Some(now)) if now.key != key => {
                 self.warnings.push(format!(
                     "a cold launch would use a different environment, `{}`",
                     now.path.display()
@@ -229,8 +232,31 @@ impl Explanation {
             }
             _ => {}
         }
-        self.environment = Some(known);
+        self.environment = Some(Environment { key, path });
         Ok(())
+    }
+
+    /// Resolves the spec as a cold launch does, and locates its environment.
+    fn decide(
+        &mut self,
+        text: &SpecText,
+        store: &Store,
+        invocation: &Invocation,
+        process: &Process,
+    ) -> Result<()> {
+        let mut decided = launch::decide(text, store, invocation, process, self)?;
+        let key = Key::of(&decided.plan);
+        if let Outlook::Miss(why) = &mut self.outlook {
+            memo::add_environment_state(why, store, &key);
+        }
+        let path = store.path_of(&key);
+        let exists = fs::exists(&path);
+        self.environment = Some(Environment { key, path });
+        match decided.plan.unavailable.take() {
+            // A launch uses an existing environment even if a wheel is missing by now.
+            Some(failure) if !exists => Err(failure.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Records a launch in which python only prints information about itself. Falls back to any
@@ -243,96 +269,55 @@ impl Explanation {
     ) -> Result<()> {
         self.spec = text.as_ref().and_then(|text| text.parse(process).ok());
         self.text = text;
-        let memo = Store::look(invocation, process)
-            .ok()
-            .map(|store| store.memo_directory());
-        let mut evidence = Evidence::default();
-        let mut find = |spec: &Spec| {
-            plan::find_interpreter(invocation, spec, process, memo.as_deref(), &mut evidence)
-        };
-        let any = Spec::default();
-        let facts =
-            find(self.spec.as_ref().unwrap_or(&any)).or_else(|error| find(&any).map_err(|_| error));
-        self.interpreter.choice = evidence.choice;
-        self.interpreter.facts = Some(facts?);
-        Ok(())
+        let store = Store::look(invocation, process).ok();
+        let (spec, any) = (self.spec.clone().unwrap_or_default(), Spec::default());
+        let mut choose =
+            |spec: &Spec| self.choose_interpreter(spec, store.as_ref(), invocation, process);
+        choose(&spec).or_else(|error| choose(&any).map_err(|_| error))
     }
 
-    /// Returns the environment of the last launch with the same inputs if this launch would reuse
-    /// it. Otherwise, records why it would not.
-    fn recall(
+    /// Records the interpreter of a spec.
+    fn choose_interpreter(
         &mut self,
-        store: &Store,
-        text: &SpecText,
-        invocation: &Invocation,
-        process: &Process,
-    ) -> Option<Environment> {
-        match memo::reusable_environment(store, text, invocation, process) {
-            Ok(key) => {
-                self.outlook = Outlook::Hit;
-                Some(Environment {
-                    path: store.path_of(&key),
-                    key,
-                })
-            }
-            Err(why) => {
-                self.outlook = Outlook::Miss(vec![why]);
-                None
-            }
-        }
-    }
-
-    /// Resolves the spec as a cold launch does, up to the environment, or up to the interpreter if
-    /// there is no store.
-    fn decide(
-        &mut self,
-        text: &SpecText,
+        spec: &Spec,
         store: Option<&Store>,
         invocation: &Invocation,
         process: &Process,
     ) -> Result<()> {
-        let mut spec = text.parse(process)?;
-        self.warnings.append(&mut spec.warnings);
-        self.warnings.extend(spec.unchecked_digests());
-        let spec = self.spec.insert(spec);
-        // Choose the interpreter.
         let memo = store.map(Store::memo_directory);
         let mut evidence = Evidence::default();
-        let facts =
+        let found =
             plan::find_interpreter(invocation, spec, process, memo.as_deref(), &mut evidence);
-        self.interpreter.choice = std::mem::take(&mut evidence.choice);
-        let facts = self.interpreter.facts.insert(facts?).clone();
-        let Some(store) = store else { return Ok(()) };
-        // Choose the wheels.
-        let memo = store.memo_directory();
-        let place = (invocation, process, memo.as_path());
-        let (wheels, unavailable) = plan::choose_as_launch(spec, &facts, place, &mut evidence)?;
-        self.wheels.clone_from(&wheels);
-        self.warnings.append(&mut evidence.warnings);
-        self.warnings.append(&mut evidence.remarks);
-        self.unseeded = evidence.unseeded;
-        // Compute the key, and check whether the environment exists.
-        let strict = spec.strict || invocation.strict;
-        let system_packages = spec.system_packages;
-        let key = Key::of(&Plan {
-            interpreter: facts,
-            wheels,
-            unavailable: None,
-            strict,
-            system_packages,
-        });
-        if let Outlook::Miss(why) = &mut self.outlook {
-            memo::add_environment_state(why, store, &key);
-        }
-        let environment = self.environment.insert(Environment {
-            path: store.path_of(&key),
-            key,
-        });
-        match unavailable {
-            // A launch uses an existing environment even if a wheel is missing by now.
-            Some(failure) if !fs::exists(&environment.path) => Err(failure.into()),
-            _ => Ok(()),
-        }
+        self.chose_interpreter(&evidence.choice);
+        found.map(drop)
+    }
+}
+
+impl Recorder for Explanation {
+    fn warn<'w>(&mut self, warnings: impl IntoIterator<Item = &'w String>) {
+        self.warnings.extend(warnings.into_iter().cloned());
+    }
+
+    fn is_warm(&mut self, _: &Key, _: &Path) {
+        self.outlook = Outlook::Hit;
+    }
+
+    fn is_cold(&mut self, why: impl FnOnce() -> String) {
+        self.outlook = Outlook::Miss(vec![why()]);
+    }
+
+    fn parsed(&mut self, spec: &Spec) {
+        self.spec = Some(spec.clone());
+    }
+
+    fn chose_interpreter(&mut self, choice: &InterpreterChoice) {
+        self.interpreter.choice = choice.clone();
+    }
+
+    fn planned(&mut self, decided: &Decided) {
+        self.warnings.extend_from_slice(&decided.evidence.remarks);
+        self.unseeded.clone_from(&decided.evidence.unseeded);
+        self.plan = Some(decided.plan.clone());
     }
 }
 

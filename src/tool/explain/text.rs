@@ -49,7 +49,7 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
     // The wheels, and the requirements and seeds without one.
     page.row(
         "wheels",
-        wheels(&explanation.wheels, explanation.text.as_ref(), page.width),
+        wheels(explanation.wheels(), explanation.text.as_ref(), page.width),
     );
     page.list("not here", &not_here(explanation));
     page.list(
@@ -131,7 +131,7 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
         page.row("interpreter", [python.display().to_string()]);
     }
     // The interpreter, how it was found, and the versions that the search preferred.
-    if let Some(facts) = &interpreter.facts {
+    if let Some(facts) = interpreter.facts() {
         let mut lines = vec![format!("{}, {}", facts.executable.display(), facts.title())];
         let by = json::found_by(interpreter).unwrap_or_default();
         let taken = interpreter.choice.taken.as_ref();
@@ -176,7 +176,7 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
     let (Some(spec), Some(_)) = (&explanation.spec, &explanation.environment) else {
         return Vec::new();
     };
-    let is_here = |name: &PackageName| explanation.wheels.iter().any(|wheel| wheel.name == *name);
+    let is_here = |name: &PackageName| explanation.wheels().iter().any(|wheel| wheel.name == *name);
     let names: Vec<&PackageName> = match &spec.packages {
         Packages::Required(requirements) => requirements
             .asked

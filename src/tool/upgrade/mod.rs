@@ -300,13 +300,13 @@ impl Upgrader<'_> {
             own_words,
             ..self.invocation.clone()
         };
-        let (plan, _) = plan::make(
+        plan::make(
             &text.parse(self.process)?,
             &invocation,
             self.process,
             &self.memo,
-        )?;
-        Ok(plan)
+            &mut Evidence::default(),
+        )
     }
 }
 

@@ -1,0 +1,100 @@
+//! The stages of a launch that lead to its environment, and their results.
+
+use std::path::Path;
+
+use anyhow::Result;
+use tracing::info_span;
+
+use crate::interpreter::InterpreterChoice;
+use crate::invocation::Invocation;
+use crate::memo::{self, Inputs, Memo, MemoName};
+use crate::plan::{self, Evidence, Key, Plan};
+use crate::process::Process;
+use crate::spec::{Spec, SpecText};
+use crate::store::{Entry, Store};
+
+/// Receives the results of the stages of a launch, in their order. A launch logs them, and
+/// `explain` keeps them.
+pub trait Recorder {
+    /// Receives warnings for the caller, one sentence each.
+    fn warn<'w>(&mut self, warnings: impl IntoIterator<Item = &'w String>);
+
+    /// The launch is warm: it reuses this environment.
+    fn is_warm(&mut self, key: &Key, environment: &Path);
+
+    /// The launch is cold, for the reason that `why` returns as a clause.
+    fn is_cold(&mut self, why: impl FnOnce() -> String);
+
+    /// The spec was parsed.
+    fn parsed(&mut self, spec: &Spec);
+
+    /// An interpreter was selected, or the selection failed.
+    fn chose_interpreter(&mut self, choice: &InterpreterChoice);
+
+    /// The interpreter and the wheels were selected.
+    fn planned(&mut self, decided: &Decided);
+}
+
+/// Returns the result of the last launch with the same inputs, and its environment; `None` if
+/// something has changed since.
+pub fn recall(
+    spec: &SpecText,
+    store: &Store,
+    memo: &MemoName,
+    invocation: &Invocation,
+    process: &Process,
+    recorder: &mut impl Recorder,
+) -> Option<(Memo, Entry)> {
+    match info_span!("recall the last launch").in_scope(|| Memo::recall(store, memo, process)) {
+        Ok((known, entry)) => {
+            recorder.is_warm(&known.key, &entry.path);
+            Some((known, entry))
+        }
+        Err(miss) => {
+            let inputs = || Inputs::of_launch(spec, invocation, process);
+            recorder.is_cold(|| memo::why(miss, store, &inputs()));
+            None
+        }
+    }
+}
+
+/// A parsed spec and its resolution on this machine.
+pub struct Decided {
+    /// The parsed spec.
+    pub spec: Spec,
+    /// The interpreter and the wheels.
+    pub plan: Plan,
+    /// The evidence of the resolution.
+    pub evidence: Evidence,
+}
+
+/// Parses and resolves a spec.
+///
+/// # Errors
+/// The spec is invalid, or cannot be satisfied here.
+pub fn decide(
+    text: &SpecText,
+    store: &Store,
+    invocation: &Invocation,
+    process: &Process,
+    recorder: &mut impl Recorder,
+) -> Result<Decided> {
+    let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
+    // Report the warnings before anything can fail: a misspelt key may be the reason of a failure.
+    recorder.warn(text.warnings.iter().chain(&spec.warnings));
+    recorder.parsed(&spec);
+    store.prepare()?;
+    let mut evidence = Evidence::default();
+    let memo = store.memo_directory();
+    let plan = plan::make(&spec, invocation, process, &memo, &mut evidence);
+    // Which interpreters were skipped is known even if none was found.
+    recorder.chose_interpreter(&evidence.choice);
+    let decided = Decided {
+        plan: plan?,
+        spec,
+        evidence,
+    };
+    recorder.planned(&decided);
+    recorder.warn(&decided.evidence.warnings);
+    Ok(decided)
+}
