@@ -53,16 +53,31 @@ pub fn choose_wheels(
 /// The wheels of a spec, and the reason why they cannot be installed, if any.
 pub type Wheels = (Vec<PlannedWheel>, Option<Failure>);
 
+/// The caller for whose spec wheels are chosen.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// Its command line.
+    pub invocation: &'a Invocation,
+    /// Its environment variables and directories.
+    pub process: &'a Process,
+    /// The directory of its store for cached facts.
+    pub memo: &'a Path,
+}
+
 /// Selects the wheels of a spec as a launch does: in the listed directories and, if these do not
-/// suffice and the caller asked for that, on the package indexes. `place` is the command line, the
-/// process and the store's directory for cached facts.
+/// suffice and the caller asked for that, on the package indexes.
 pub(super) fn choose_or_fetch(
     mut wheelhouse: Wheelhouse,
     spec: &Spec,
     interpreter: &Facts,
-    (invocation, process, memo): (&Invocation, &Process, &Path),
+    caller: Caller<'_>,
     evidence: &mut Evidence,
 ) -> Result<Wheels> {
+    let Caller {
+        invocation,
+        process,
+        memo,
+    } = caller;
     progress::phase("choosing the wheels");
     if !spec.may_fetch(invocation) {
         let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;

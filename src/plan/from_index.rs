@@ -1,11 +1,10 @@
 //! The wheels of a spec from its package indexes, for this machine and for the other platforms that
 //! the spec names: what `fetch` downloads.
 
-use std::path::Path;
-
 use anyhow::{Error, Result};
 use pep508_rs::PackageName;
 
+use super::choose::Caller;
 use super::connection::Connection;
 use super::resolve::partial::resolve_partly;
 use super::resolve::{listed, locked};
@@ -13,8 +12,6 @@ use super::verify::systems;
 use super::wheelhouse::Wheelhouse;
 use super::{Evidence, PlannedWheel, find_interpreter};
 use crate::interpreter::Facts;
-use crate::invocation::Invocation;
-use crate::process::Process;
 use crate::remote::FileToFetch;
 use crate::report::progress;
 use crate::spec::{Packages, Requirements, Spec};
@@ -42,9 +39,13 @@ pub fn choose_from_index(
     spec: &Spec,
     is_upgraded: &dyn Fn(&PackageName) -> bool,
     connection: &Connection,
-    (invocation, process): (&Invocation, &Process),
-    memo: &Path,
+    caller: Caller<'_>,
 ) -> Result<Vec<SystemWheels>> {
+    let Caller {
+        invocation,
+        process,
+        memo,
+    } = caller;
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
     let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;

@@ -27,7 +27,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
-pub use choose::choose_wheels;
+pub use choose::{Caller, choose_wheels};
 pub use connection::{Connection, Use, connect};
 pub use from_index::{SystemWheels, choose_from_index};
 pub use key::Key;
@@ -268,8 +268,12 @@ pub fn make(
     let (wheels, unavailable) = match listed.transpose()? {
         Some((wheelhouse, seen)) => {
             evidence.extend(seen);
-            let place = (invocation, process, memo);
-            choose::choose_or_fetch(wheelhouse, spec, &interpreter, place, evidence)?
+            let caller = Caller {
+                invocation,
+                process,
+                memo,
+            };
+            choose::choose_or_fetch(wheelhouse, spec, &interpreter, caller, evidence)?
         }
         None => (Vec::new(), None),
     };

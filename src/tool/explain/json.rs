@@ -125,7 +125,7 @@ fn document(explanation: &Explanation) -> Document {
         edges: Graph::of(explanation.wheels())
             .edges()
             .into_iter()
-            .map(edge)
+            .map(|(from, to)| edge(from, to))
             .collect(),
         key: environment.map(|environment| environment.key.to_string()),
         entry: environment.map(|environment| path(&environment.path)),
@@ -242,7 +242,7 @@ fn wheel(wheel: &PlannedWheel) -> Wheel {
     }
 }
 
-fn edge((from, to): (Option<&PackageName>, &PackageName)) -> Edge {
+fn edge(from: Option<&PackageName>, to: &PackageName) -> Edge {
     Edge {
         from: from.map(ToString::to_string),
         to: to.to_string(),

@@ -11,7 +11,7 @@ use super::staging::{self, Staging};
 use super::{destination, no_destination, upgrade};
 use crate::fs;
 use crate::invocation::{Fetch, Invocation};
-use crate::plan::{self, Connection, SystemWheels, Use};
+use crate::plan::{self, Caller, Connection, SystemWheels, Use};
 use crate::process::Process;
 use crate::remote::index::Timestamp;
 use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
@@ -46,8 +46,12 @@ pub(super) fn run(
     // empty directory `wheels` would change what launches choose.
     let invocation = &with_existing_directories(invocation);
     let spec = &with_existing_wheelhouses(spec);
-    let place = (invocation, process);
-    let systems = plan::choose_from_index(spec, &is_upgraded, &connection, place, memo)?;
+    let caller = Caller {
+        invocation,
+        process,
+        memo,
+    };
+    let systems = plan::choose_from_index(spec, &is_upgraded, &connection, caller)?;
     // A wheel that several systems use is downloaded once.
     let mut files: BTreeMap<&str, &FileToFetch> = BTreeMap::new();
     for file in systems.iter().flat_map(|system| &system.to_fetch) {
