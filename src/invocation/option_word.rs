@@ -18,6 +18,15 @@ fn is_project_name(word: &OsStr) -> bool {
     bytes.first().is_some_and(u8::is_ascii_alphanumeric) && bytes.iter().all(is_plain)
 }
 
+/// The program part that accepts an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The tool; messages call it an option.
+    OfTool,
+    /// vpython itself; messages call it a flag.
+    OfVpython,
+}
+
 /// A word that looks like an option.
 pub(super) struct Word<'a> {
     /// The name without its one or two dashes.
@@ -57,7 +66,7 @@ impl<'a> Word<'a> {
     pub(super) fn take(
         &self,
         arity: Arity,
-        is_of_tool: bool,
+        kind: Kind,
         words: &[OsString],
         list: &mut Vec<OsString>,
     ) -> Result<usize> {
@@ -74,12 +83,9 @@ impl<'a> Word<'a> {
             }
             // Without `=`, the next word is the value, whatever it is.
             (Arity::Valued, None) => {
-                let title = || {
-                    if is_of_tool {
-                        format!("option `--{}`", self.name)
-                    } else {
-                        format!("flag `-{}`", self.name)
-                    }
+                let title = || match kind {
+                    Kind::OfTool => format!("option `--{}`", self.name),
+                    Kind::OfVpython => format!("flag `-{}`", self.name),
                 };
                 let value = words
                     .first()

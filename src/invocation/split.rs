@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use anyhow::Result;
 
 use super::flags::{Flags, PREFIX};
-use super::option_word::Word;
+use super::option_word::{Kind, Word};
 use super::python;
 use super::tools::{self, Words};
 
@@ -52,8 +52,8 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
             break;
         };
         let of_tool = tool.as_ref().and_then(|tool| option.of_tool(tool));
-        let (arity, list) = match of_tool {
-            Some(arity) => (arity, &mut split.tool),
+        let (arity, kind, list) = match of_tool {
+            Some(arity) => (arity, Kind::OfTool, &mut split.tool),
             None if !option.is_ours() => break,
             None if option.name == TOOL && option.value.is_none() && next + 1 == words.len() => {
                 split.names_no_tool = true;
@@ -61,11 +61,12 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
             }
             None => (
                 Flags::arity(&option.name).ok_or_else(|| Flags::unknown(&option.name))?,
+                Kind::OfVpython,
                 &mut split.own,
             ),
         };
         next += 1;
-        next += option.take(arity, of_tool.is_some(), &words[next..end], list)?;
+        next += option.take(arity, kind, &words[next..end], list)?;
         if of_tool.is_none() && option.name == TOOL {
             tool = option
                 .value
@@ -104,7 +105,7 @@ impl Split {
                 .and_then(|option| Some((option, option.of_tool(tool)?)))
             {
                 next += 1;
-                next += option.take(arity, true, &words[next..], &mut self.tool)?;
+                next += option.take(arity, Kind::OfTool, &words[next..], &mut self.tool)?;
                 continue;
             }
             // A vpython flag.
@@ -114,7 +115,7 @@ impl Split {
             {
                 let arity = Flags::arity(&flag.name).ok_or_else(|| Flags::unknown(&flag.name))?;
                 next += 1;
-                next += flag.take(arity, false, &words[next..], &mut self.own)?;
+                next += flag.take(arity, Kind::OfVpython, &words[next..], &mut self.own)?;
                 continue;
             }
             // Anything else is python's or the tool's own; record the first word that neither

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::dependency::{Dependency, Role};
+use super::dependency::{Dependency, PreReleases, Role};
 use super::version_set::Versions;
 use super::wheel_filter::{Content, Pin, WheelFilter};
 use crate::plan::wheelhouse::WheelFile;
@@ -337,9 +337,8 @@ impl<'a> Candidates<'a> {
         constrained
     }
 
-    /// Returns the versions that a requirement admits. With `finals_first`, pre-releases that it
-    /// does not name are included only if it admits no final version.
-    pub fn choices(&mut self, dependency: &Dependency, finals_first: bool) -> Versions {
+    /// Returns the versions that a requirement admits.
+    pub fn choices(&mut self, dependency: &Dependency, unnamed: PreReleases) -> Versions {
         let project = dependency.project();
         let (versions, constrained) = (self.of(project), self.constrained(project));
         let is_admitted =
@@ -349,7 +348,7 @@ impl<'a> Candidates<'a> {
         let names_none = !self.allows_pre_releases(dependency);
         let is_final = |number: &usize| !versions[*number].version.any_prerelease();
         if names_none
-            && finals_first
+            && unnamed == PreReleases::LastResort
             && admitted
                 .iter()
                 .any(|number| is_final(number) && self.wheel(project, *number).is_ok())

@@ -7,7 +7,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::candidates::Candidates;
-use super::dependency::Dependency;
+use super::dependency::{Dependency, PreReleases};
 use super::hint;
 use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;
@@ -246,7 +246,10 @@ fn instead(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> 
                 .or_default()
                 .push(version);
         } else {
-            let why = if candidates.choices(dependency, false).is_empty() {
+            let why = if candidates
+                .choices(dependency, PreReleases::Equal)
+                .is_empty()
+            {
                 ", which no wheel fits"
             } else {
                 ", which leads to a conflict too"

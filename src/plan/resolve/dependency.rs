@@ -33,6 +33,15 @@ pub(super) enum Role {
     Constraint,
 }
 
+/// The rank of pre-releases that a dependency admits and does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PreReleases {
+    /// They are chosen like final versions.
+    Equal,
+    /// They are chosen only if there is no final version.
+    LastResort,
+}
+
 impl Dependency {
     /// Creates the dependency for a requirement of a spec.
     pub fn of(placed: &Located<Requested>, role: Role) -> Self {

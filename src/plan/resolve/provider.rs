@@ -17,7 +17,7 @@ use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, Ver
 use tracing::debug;
 
 use super::candidates::{Candidates, choice};
-use super::dependency::Dependency;
+use super::dependency::{Dependency, PreReleases};
 use super::version_set::Versions;
 
 /// The number of conflicts after which a project is decided before the others, so that its further
@@ -175,7 +175,12 @@ impl<'a, 'b> Provider<'a, 'b> {
             if self.excluded.contains(project) {
                 continue;
             }
-            let choices = candidates.choices(dependency, self.finals_first.contains(project));
+            let unnamed = if self.finals_first.contains(project) {
+                PreReleases::LastResort
+            } else {
+                PreReleases::Equal
+            };
+            let choices = candidates.choices(dependency, unnamed);
             match own {
                 Some((own, version)) if own == project && !choices.contains(&version) => {
                     return None;

@@ -45,13 +45,8 @@ impl Versions {
         self.first == 0 && self.rest.is_empty() && !self.is_complement
     }
 
-    /// Combines two sets word by word; missing words are zero.
-    fn combine(
-        &self,
-        other: &Self,
-        is_complement: bool,
-        combine: impl Fn(u64, u64) -> u64,
-    ) -> Self {
+    /// Combines the bits of two sets word by word to those of a finite set; missing words are zero.
+    fn combine(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
         let word = |set: &Self, index: usize| set.rest.get(index).copied().unwrap_or(0);
         let length = self.rest.len().max(other.rest.len());
         let mut rest: Vec<u64> = (0..length)
@@ -65,7 +60,7 @@ impl Versions {
         Self {
             first: combine(self.first, other.first),
             rest: rest.into_boxed_slice(),
-            is_complement,
+            is_complement: false,
         }
     }
 }
@@ -92,10 +87,13 @@ impl VersionSet for Versions {
 
     fn intersection(&self, other: &Self) -> Self {
         match (self.is_complement, other.is_complement) {
-            (false, false) => self.combine(other, false, |one, other| one & other),
-            (false, true) => self.combine(other, false, |one, other| one & !other),
-            (true, false) => self.combine(other, false, |one, other| !one & other),
-            (true, true) => self.combine(other, true, |one, other| one | other),
+            (false, false) => self.combine(other, |one, other| one & other),
+            (false, true) => self.combine(other, |one, other| one & !other),
+            (true, false) => self.combine(other, |one, other| !one & other),
+            (true, true) => Self {
+                is_complement: true,
+                ..self.combine(other, |one, other| one | other)
+            },
         }
     }
 

@@ -38,6 +38,15 @@ pub(super) struct AuditContext<'a> {
     pub with_python: bool,
 }
 
+/// The origin of a file of the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The wheels, the included directories, and vpython.
+    Packages,
+    /// The copy of the interpreter.
+    Interpreter,
+}
+
 /// The findings.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Audit {
@@ -63,10 +72,9 @@ impl Audit {
     /// # Errors
     /// Returns an error if a file cannot be read.
     pub fn of(members: &[Member], context: &AuditContext) -> Result<Self> {
-        let (path_map, private_paths) = (
-            context.path_map(),
-            [false, true].map(|pythons| context.private_paths(pythons)),
-        );
+        let path_map = context.path_map();
+        let of_packages = context.private_paths(Origin::Packages);
+        let of_interpreter = context.private_paths(Origin::Interpreter);
         let found: Vec<(Option<RunPath>, Option<(PathBuf, String)>)> = members
             .par_iter()
             .map(|member| {
@@ -77,8 +85,12 @@ impl Audit {
                     Member::Link { target, .. } => target.clone().into_bytes(),
                     Member::File { .. } => fs::read(&context.staged.join(path))?,
                 };
-                let private_paths = &private_paths
-                    [usize::from(context.with_python && interpreter_copy::contains(path))];
+                let is_pythons = context.with_python && interpreter_copy::contains(path);
+                let private_paths = if is_pythons {
+                    &of_interpreter
+                } else {
+                    &of_packages
+                };
                 let named = private_paths.find(&bytes, Form::of(path, &bytes));
                 Ok((
                     RunPath::look(path, bytes, &path_map),
@@ -226,15 +238,13 @@ impl AuditContext<'_> {
         }
     }
 
-    /// The paths that files must not name. `pythons` selects those for files of the interpreter's
-    /// copy, which name the directory in which they were built.
-    fn private_paths(&self, pythons: bool) -> PrivatePaths {
-        let named = |wanted: bool| self.base().filter(|_| wanted);
-        let is_external = !self.with_python;
+    /// The paths that files of this origin must not name. The interpreter's directory is one of them
+    /// if the environment has a copy of it, except in the copied files, which name the directory in
+    /// which they were built.
+    fn private_paths(&self, origin: Origin) -> PrivatePaths {
+        let is_base_private = self.with_python && origin == Origin::Packages;
+        let base = |wanted: bool| self.base().filter(|_| wanted);
         let private = self.private.iter().copied().chain([self.staged]);
-        PrivatePaths::new(
-            private.chain(named(!is_external && !pythons)),
-            named(is_external || pythons),
-        )
+        PrivatePaths::new(private.chain(base(is_base_private)), base(!is_base_private))
     }
 }

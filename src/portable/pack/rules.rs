@@ -129,9 +129,9 @@ pub(super) fn about_release(release: &str, manager: Manager) -> Option<String> {
             is_rpm_version(release),
             "a release consists of letters, digits, `.`, `_`, `+`, `~` and `^`",
         ),
-        Manager::Dpkg => unless(
-            false,
-            "in a deb the release is part of the version, as in `--package-version 1.0-1`",
+        Manager::Dpkg => Some(
+            "in a deb the release is part of the version, as in `--package-version 1.0-1`"
+                .to_owned(),
         ),
     }
 }
@@ -140,9 +140,8 @@ pub(super) fn about_release(release: &str, manager: Manager) -> Option<String> {
 pub(super) fn about_license(license: &str, manager: Manager) -> Option<String> {
     match manager {
         Manager::Rpm => about_line(license),
-        Manager::Dpkg => unless(
-            false,
-            "a deb has no license field; put the license into a file of the environment",
+        Manager::Dpkg => Some(
+            "a deb has no license field; put the license into a file of the environment".to_owned(),
         ),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
-use crate::spec::{Located, LockedPackage, Requested};
+use crate::spec::{Dependencies, Located, LockedPackage, Requested};
 
 /// Upper bound for the number of steps: uv writes no lock file that needs more. One with 3,000
 /// packages needs about ten thousand.
@@ -53,7 +53,7 @@ pub(super) struct Edge {
 pub(super) fn markers(
     nodes: &[Node],
     asked: &[Located<Requested>],
-    is_followed: bool,
+    dependencies: Dependencies,
 ) -> Result<Vec<MarkerTree>, (usize, String)> {
     let mut walk = Walk {
         named: HashMap::new(),
@@ -81,7 +81,7 @@ pub(super) fn markers(
         // The plan reports missing packages, when the interpreter is known.
         walk.follow(&edge, &MarkerTree::TRUE);
     }
-    if is_followed {
+    if dependencies == Dependencies::Followed {
         walk.run()?;
     }
     let marker = |index| {

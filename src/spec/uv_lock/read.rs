@@ -27,7 +27,7 @@ pub(super) fn read(text: &SpecText, bound: Bound, dependencies: Dependencies) ->
     let mut reader = Reader {
         toml: LockText::of(text),
     };
-    let read = reader.read(&bound.asked, dependencies == Dependencies::Followed);
+    let read = reader.read(&bound.asked, dependencies);
     let (lock, changes) = reader.toml.finish(read)?;
     let lock = Lock {
         bound: Some(bound),
@@ -49,7 +49,7 @@ impl Reader<'_> {
     fn read(
         &mut self,
         asked: &[Located<Requested>],
-        is_followed: bool,
+        dependencies: Dependencies,
     ) -> Option<(Lock, Vec<String>)> {
         self.toml.check_size()?;
         // The version decides whether the other keys are understood. A valid text is parsed once.
@@ -92,7 +92,7 @@ impl Reader<'_> {
         if !self.toml.is_valid() {
             return None;
         }
-        let markers = graph::markers(&nodes, asked, is_followed);
+        let markers = graph::markers(&nodes, asked, dependencies);
         let markers = markers
             .map_err(|(offset, what)| self.toml.problem(offset, &what))
             .ok()?;
