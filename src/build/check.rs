@@ -217,10 +217,8 @@ fn expected(
         }
     }
     if release[0] == 2 {
-        for (path, content, _) in
-            venv::own_files_2(&manifest.interpreter, manifest.system_packages)?
-        {
-            expected.insert(path, Expected::Content(content));
+        for file in venv::own_files_2(&manifest.interpreter, manifest.system_packages)? {
+            expected.insert(file.path, Expected::Content(file.content));
         }
     }
     // The skeleton.

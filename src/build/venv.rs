@@ -41,8 +41,8 @@ pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) 
     let bin = root.join("bin");
     fs::create_dir_all(&bin, DIRECTORY_MODE)?;
     if interpreter.is_python2() {
-        for (path, content, mode) in own_files_2(&interpreter.executable, system)? {
-            fs::write_new(&root.join(path), &content, mode)?;
+        for file in own_files_2(&interpreter.executable, system)? {
+            fs::write_new(&root.join(file.path), &file.content, file.mode)?;
         }
         byte_code::compile_modules(&root.join(LIBRARY_2), &interpreter.executable)?;
     } else {
@@ -122,17 +122,23 @@ fn library_links(interpreter: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         .collect())
 }
 
+/// A file of an environment.
+pub(super) struct OwnFile {
+    /// The path in the environment.
+    pub path: PathBuf,
+    /// The content.
+    pub content: Vec<u8>,
+    /// The permission bits.
+    pub mode: u32,
+}
+
 /// Returns the files that an environment of CPython 2.7 has instead of links: its binary, and its
-/// `site` module with the user's own packages disabled, as in an environment of CPython 3. Each is
-/// a path in the environment, content and permission bits.
+/// `site` module with the user's own packages disabled, as in an environment of CPython 3.
 ///
 /// # Errors
 /// A file cannot be read; or the interpreter's own packages are to be visible, and its `site`
 /// module differs from that of CPython 2.7.
-pub(super) fn own_files_2(
-    interpreter: &Path,
-    system: SystemPackages,
-) -> Result<[(PathBuf, Vec<u8>, u32); 2]> {
+pub(super) fn own_files_2(interpreter: &Path, system: SystemPackages) -> Result<[OwnFile; 2]> {
     let module = Path::new(LIBRARY_2).join("site.py");
     let text = fs::read(&prefix(interpreter)?.join(&module))?;
     let text = replaced(&text, USER_SITE, NO_USER_SITE).unwrap_or(text);
@@ -144,10 +150,17 @@ pub(super) fn own_files_2(
             failure.hint("remove `system-site-packages`, or name another interpreter with `-vpython-interpreter`")
         })?,
     };
-    Ok([
-        (BINARY_2.into(), fs::read(interpreter)?, 0o555),
-        (module, text, 0o444),
-    ])
+    let binary = OwnFile {
+        path: BINARY_2.into(),
+        content: fs::read(interpreter)?,
+        mode: 0o555,
+    };
+    let module = OwnFile {
+        path: module,
+        content: text,
+        mode: 0o444,
+    };
+    Ok([binary, module])
 }
 
 /// Replaces the first occurrence of `old`; none if there is none.

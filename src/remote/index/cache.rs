@@ -121,30 +121,42 @@ impl Cache {
 
     /// Removes the oldest entries if all of them are larger than the limit, down to half of it.
     fn trim(&self, limit: u64) {
-        let mut files = sizes(&self.directory);
-        let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
+        let mut files = cached_files(&self.directory);
+        let mut total: u64 = files.iter().map(|file| file.size).sum();
         if total <= limit {
             return;
         }
         files.sort();
-        for (_, size, path) in files {
+        for file in files {
             if total <= limit / 2 {
                 break;
             }
-            if fs::remove_file(&path).is_ok() {
-                total -= size;
+            if fs::remove_file(&file.path).is_ok() {
+                total -= file.size;
             }
         }
     }
 }
 
-/// Returns the files of a directory, each with its modification time and size in bytes.
-fn sizes(directory: &Path) -> Vec<(SystemTime, u64, PathBuf)> {
+/// A file of the cache, ordered by age.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct CachedFile {
+    modified: SystemTime,
+    /// In bytes.
+    size: u64,
+    path: PathBuf,
+}
+
+fn cached_files(directory: &Path) -> Vec<CachedFile> {
     let names = fs::list(directory).ok().flatten().unwrap_or_default();
     let files = names.into_iter().filter_map(|name| {
         let path = directory.join(name);
         let metadata = fs::link_metadata(&path).ok()??;
-        Some((metadata.modified().ok()?, metadata.len(), path))
+        Some(CachedFile {
+            modified: metadata.modified().ok()?,
+            size: metadata.len(),
+            path,
+        })
     });
     files.collect()
 }
