@@ -87,7 +87,7 @@ fn fetch_wheel(
         unpack::unpack(&downloaded, staging, drop).with_context(cannot)?;
         fs::remove_file(&path)
     };
-    store.wheel((&wheel.sha256, &wheel.path), unpack, |directory| {
+    store.wheel(&wheel.sha256, &wheel.path, unpack, |directory| {
         UnpackedWheel::load(directory, wheel.sha256).map(drop)
     })
 }

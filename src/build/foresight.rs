@@ -43,13 +43,12 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
 /// Lists the files that would be unpacked from a wheel. Size and CRC-32 replace the digest of a
 /// file, and the wheel's own path replaces its directory.
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
-    let whose = (&wheel.name, &wheel.version);
     let file = fs::open_regular(&wheel.path)?;
     let archive = Archive::open(Source::file(&file)?)?;
-    let dist_info = dist_info::own_directory(&archive, whose, ".dist-info")?
-        .context("it has no `.dist-info` directory")?;
-    let data = dist_info::own_directory(&archive, whose, ".data")?
-        .unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
+    let own_directory =
+        |ending| dist_info::own_directory(&archive, &wheel.name, &wheel.version, ending);
+    let dist_info = own_directory(".dist-info")?.context("it has no `.dist-info` directory")?;
+    let data = own_directory(".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
     let mut files = scripts_of_entry_points(&archive, &dist_info)?;
     for member in archive
         .members()

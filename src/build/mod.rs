@@ -225,7 +225,7 @@ fn unpacked(
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
             .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
     };
-    store.wheel((&wheel.sha256, &wheel.path), unpack, |directory| {
+    store.wheel(&wheel.sha256, &wheel.path, unpack, |directory| {
         UnpackedWheel::load(directory, wheel.sha256)
     })
 }

@@ -70,8 +70,11 @@ pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[Ext
     }
 }
 
-/// A range of strings: the union of the intervals between each two bounds.
-type Segments<'a> = Vec<(Bound<&'a String>, Bound<&'a String>)>;
+/// An interval of strings. A pair of bounds is std's type for that.
+type Segment<'a> = (Bound<&'a String>, Bound<&'a String>);
+
+/// A range of strings: the union of its intervals.
+type Segments<'a> = Vec<Segment<'a>>;
 
 /// Returns the index of the side that a string is on, among the sides that comparisons with it
 /// have; `None` if it is on no side.
@@ -111,9 +114,7 @@ fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
     }
 }
 
-fn values<'a>(
-    (start, end): &(Bound<&'a String>, Bound<&'a String>),
-) -> impl Iterator<Item = &'a str> + use<'a> {
+fn values<'a>((start, end): &Segment<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
     let value = |bound: Bound<&'a String>| match bound {
         Bound::Included(value) | Bound::Excluded(value) => Some(value.as_str()),
         Bound::Unbounded => None,
@@ -129,17 +130,16 @@ fn has_no_order(segments: &Segments<'_>) -> bool {
         && segments
             .last()
             .is_none_or(|last| last.1 == Bound::Unbounded);
-    let is_gap = |pair: &[(Bound<&String>, Bound<&String>)]| {
-        matches!(pair[0].1, Bound::Excluded(_)) && pair[0].1 == pair[1].0
-    };
+    let is_gap =
+        |pair: &[Segment<'_>]| matches!(pair[0].1, Bound::Excluded(_)) && pair[0].1 == pair[1].0;
     segments.iter().all(is_point) || (is_all && segments.windows(2).all(is_gap))
 }
 
-fn is_point((start, end): &(Bound<&String>, Bound<&String>)) -> bool {
+fn is_point((start, end): &Segment<'_>) -> bool {
     matches!(start, Bound::Included(_)) && start == end
 }
 
-fn is_between(version: &Version, (start, end): (Bound<&String>, Bound<&String>)) -> bool {
+fn is_between(version: &Version, (start, end): Segment<'_>) -> bool {
     if let Bound::Included(only) = start
         && is_point(&(start, end))
     {

@@ -128,7 +128,8 @@ impl Store {
     /// final name.
     pub fn wheel<T>(
         &self,
-        (digest, source): (&Digest, &Path),
+        digest: &Digest,
+        source: &Path,
         unpack: impl FnOnce(&Path) -> Result<()>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
@@ -150,7 +151,8 @@ impl Store {
     /// final name.
     pub fn part_of_wheel<T>(
         &self,
-        (digest, name): (&Digest, &str),
+        digest: &Digest,
+        name: &str,
         make: impl FnOnce(&Path) -> Result<()>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {

@@ -12,7 +12,8 @@ use super::Archive;
 /// the wheel's project and version.
 pub fn own_directory(
     archive: &Archive,
-    (project, version): (&PackageName, &Version),
+    project: &PackageName,
+    version: &Version,
     ending: &str,
 ) -> Result<Option<String>> {
     let tops = archive

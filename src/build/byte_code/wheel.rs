@@ -72,7 +72,8 @@ pub(super) fn of_wheel(
     let directory = directory_in(wheel, version);
     // Compile under a lock, unless the store has the byte code.
     let byte_code = store.part_of_wheel(
-        (&wheel.sha256, &name),
+        &wheel.sha256,
+        &name,
         |staging| {
             debug!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
             let _compiling =

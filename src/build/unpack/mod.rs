@@ -29,7 +29,7 @@ use crate::wheel::oddities::{Oddities, Oddity, OddityKind};
 use crate::wheel::record::{self, Row, Rows};
 use crate::wheel::scheme::{Destination, Scheme};
 use crate::wheel::{Archive, InMemory, Member, Source, archive, dist_info, entry_points};
-use step::{Step, StepKind, Written, write_own};
+use step::{NewFile, Step, StepKind, Written, write_own};
 use texts::Texts;
 pub(super) use texts::read_member;
 
@@ -138,7 +138,7 @@ impl<'a> Unpacking<'a> {
         dist_info::check_wheel_version(&texts.wheel)?;
         // RECORD's rows, and the oddities that are known before unpacking.
         let (rows, oddities) = record::parse(&texts.record)?;
-        let data = dist_info::own_directory(archive, (&wheel.name, &wheel.version), ".data")?
+        let data = dist_info::own_directory(archive, &wheel.name, &wheel.version, ".data")?
             .unwrap_or_else(|| texts.dist_info.replace(".dist-info", ".data"));
         let oddities = archive.oddities().iter().cloned().chain(oddities).collect();
         let (files, taken, folded, directories) =
@@ -251,10 +251,11 @@ impl<'a> Unpacking<'a> {
             StepKind::Script(None)
         } else {
             let path = self.claim(&destination)?;
+            let file = NewFile { destination, path };
             if is_script {
-                StepKind::Script(Some((destination, path)))
+                StepKind::Script(Some(file))
             } else {
-                StepKind::File(destination, path)
+                StepKind::File(file)
             }
         };
         Ok(Step { member, row, kind })

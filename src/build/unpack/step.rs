@@ -30,9 +30,32 @@ pub(super) enum StepKind {
     /// Read it and discard it: a defect of it is a defect of the wheel.
     Read,
     /// Write it to this file.
-    File(Destination, PathBuf),
+    File(NewFile),
     /// It is a script: write it to this file, unless an entry point has replaced it.
-    Script(Option<(Destination, PathBuf)>),
+    Script(Option<NewFile>),
+}
+
+/// A file to be written.
+pub(super) struct NewFile {
+    pub(super) destination: Destination,
+    /// The path in the directory of the unpacked wheel.
+    pub(super) path: PathBuf,
+}
+
+/// Whether a file may be executed. Unpacked files are read-only.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Plain,
+    Executable,
+}
+
+impl Mode {
+    fn bits(self) -> u32 {
+        match self {
+            Self::Plain => 0o444,
+            Self::Executable => 0o555,
+        }
+    }
 }
 
 /// The result of a step.
@@ -82,31 +105,24 @@ impl Step<'_> {
                 std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
                 Ok(Written::default())
             }
-            // The mode counts whatever system the archive names as its origin, as with pip.
-            StepKind::File(destination, path) => self.file(
-                (destination, path),
-                self.member.is_executable(),
-                source,
-                in_memory,
-            ),
-            StepKind::Script(place) => self.script(place.as_ref(), source),
+            StepKind::File(file) => self.file(file, source, in_memory),
+            StepKind::Script(file) => self.script(file.as_ref(), source),
         }
     }
 
     /// Writes a member to a file. Most members are small: they are read, inflated, hashed and
     /// written as a whole.
-    fn file(
-        &self,
-        (destination, path): (&Destination, &Path),
-        is_executable: bool,
-        source: Source,
-        in_memory: &mut InMemory,
-    ) -> Result<Written> {
+    fn file(&self, file: &NewFile, source: Source, in_memory: &mut InMemory) -> Result<Written> {
+        let NewFile { destination, path } = file;
+        // The mode counts whatever system the archive names as its origin, as with pip.
+        let mode = if self.member.is_executable() {
+            Mode::Executable
+        } else {
+            Mode::Plain
+        };
         let verified = match in_memory.read(source, self.member) {
-            Some(content) => write(&self.row, path, is_executable, |sink| {
-                sink.write_all(content)
-            })?,
-            None => write(&self.row, path, is_executable, |sink| {
+            Some(content) => write(&self.row, path, mode, |sink| sink.write_all(content))?,
+            None => write(&self.row, path, mode, |sink| {
                 copy(self.member.content(source), sink)
             })?,
         };
@@ -115,13 +131,13 @@ impl Step<'_> {
 
     /// Unpacks a script: it checks the shipped content, and writes the movable one. The file is
     /// executable whatever its mode in the archive.
-    fn script(&self, place: Option<&(Destination, PathBuf)>, source: Source) -> Result<Written> {
+    fn script(&self, file: Option<&NewFile>, source: Source) -> Result<Written> {
         let mut content = self.member.content(source);
         let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
-        if let Some((destination, path)) = place
+        if let Some(NewFile { destination, path }) = file
             && beginning != scripts::SHIPPED
         {
-            let verified = write(&self.row, path, true, |sink| {
+            let verified = write(&self.row, path, Mode::Executable, |sink| {
                 copy(Cursor::new(beginning).chain(content), sink)
             })?;
             return Ok(Written::new(destination, verified));
@@ -130,7 +146,7 @@ impl Step<'_> {
         sink.write_all(&beginning)?;
         copy_text(content, &mut sink)?;
         let (content, Verified { oddity, .. }) = sink.finish(&self.row);
-        let Some((destination, path)) = place else {
+        let Some(NewFile { destination, path }) = file else {
             return Ok(Written { file: None, oddity });
         };
         let content = scripts::of_shipped(&content).unwrap_or(content);
@@ -147,8 +163,9 @@ pub(super) fn write_own(
     path: &Path,
     content: &[u8],
 ) -> Result<UnpackedFile> {
-    let Verified { digest, size, .. } =
-        write(&Row::default(), path, true, |sink| sink.write_all(content))?;
+    let Verified { digest, size, .. } = write(&Row::default(), path, Mode::Executable, |sink| {
+        sink.write_all(content)
+    })?;
     Ok(UnpackedFile {
         destination: destination.clone(),
         digest,
@@ -160,13 +177,10 @@ pub(super) fn write_own(
 fn write(
     row: &Row,
     path: &Path,
-    is_executable: bool,
+    mode: Mode,
     fill: impl FnOnce(&mut Verifier<File>) -> std::io::Result<()>,
 ) -> Result<Verified> {
-    let mut sink = Verifier::new(
-        fs::create_new(path, if is_executable { 0o555 } else { 0o444 })?,
-        row,
-    );
+    let mut sink = Verifier::new(fs::create_new(path, mode.bits())?, row);
     fill(&mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
     Ok(sink.finish(row).1)
 }

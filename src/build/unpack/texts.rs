@@ -25,7 +25,7 @@ pub(super) struct Texts {
 impl Texts {
     pub(super) fn read(wheel: &PlannedWheel, archive: &Archive) -> Result<Self> {
         let dist_info =
-            dist_info::own_directory(archive, (&wheel.name, &wheel.version), ".dist-info")?
+            dist_info::own_directory(archive, &wheel.name, &wheel.version, ".dist-info")?
                 .context("it has no `.dist-info` directory")?;
         let read = |name: &str| read_member(archive, &format!("{dist_info}/{name}"));
         let has_entry_points = archive

@@ -88,7 +88,11 @@ pub(super) fn members(
             ItemKind::Directory => header(
                 &format!("{name}/"),
                 EntryType::Directory,
-                (0o755, 0, contents.time),
+                Attributes {
+                    mode: 0o755,
+                    size: 0,
+                    time: contents.time,
+                },
                 to,
             )?,
             ItemKind::Link { target } => {
@@ -102,7 +106,11 @@ pub(super) fn members(
                 header(
                     &name,
                     EntryType::Regular,
-                    (mode.bits(), size, contents.time),
+                    Attributes {
+                        mode: mode.bits(),
+                        size,
+                        time: contents.time,
+                    },
                     to,
                 )?;
                 contents.copy(source, size, to)?;
@@ -124,7 +132,11 @@ pub(super) fn text(name: &str, content: &[u8], time: u32, to: &mut impl Write) -
     header(
         name,
         EntryType::Regular,
-        (0o644, content.len() as u64, time),
+        Attributes {
+            mode: 0o644,
+            size: content.len() as u64,
+            time,
+        },
         to,
     )?;
     to.write_all(content)
@@ -134,30 +146,46 @@ pub(super) fn text(name: &str, content: &[u8], time: u32, to: &mut impl Write) -
 
 /// Writes a directory that is part of the format, not of the environment.
 pub(super) fn directory(name: &str, time: u32, to: &mut impl Write) -> Result<()> {
-    header(name, EntryType::Directory, (0o755, 0, time), to)
+    let attributes = Attributes {
+        mode: 0o755,
+        size: 0,
+        time,
+    };
+    header(name, EntryType::Directory, attributes, to)
 }
 
-/// Writes the header of a file or directory with this mode, size and time.
-fn header(
-    name: &str,
-    kind: EntryType,
-    (mode, size, time): (u32, u64, u32),
-    to: &mut impl Write,
-) -> Result<()> {
+/// What the header of a member says besides its name and kind.
+#[derive(Clone, Copy)]
+struct Attributes {
+    mode: u32,
+    /// In bytes.
+    size: u64,
+    /// The modification time in seconds since 1970.
+    time: u32,
+}
+
+/// Writes the header of a file or directory.
+fn header(name: &str, kind: EntryType, attributes: Attributes, to: &mut impl Write) -> Result<()> {
     long_name(name, EntryType::GNULongName, to)?;
-    finish(plain(name, kind, (mode, size, time))?, to)
+    finish(plain(name, kind, attributes)?, to)
 }
 
 fn link_header(name: &str, target: &str, time: u32, to: &mut impl Write) -> Result<()> {
     long_name(name, EntryType::GNULongName, to)?;
-    let mut header = plain(name, EntryType::Symlink, (0o777, 0, time))?;
+    let attributes = Attributes {
+        mode: 0o777,
+        size: 0,
+        time,
+    };
+    let mut header = plain(name, EntryType::Symlink, attributes)?;
     let field = &mut header.as_old_mut().linkname;
     let length = target.len().min(NAME_LIMIT);
     field[..length].copy_from_slice(&target.as_bytes()[..length]);
     finish(header, to)
 }
 
-fn plain(name: &str, kind: EntryType, (mode, size, time): (u32, u64, u32)) -> Result<Header> {
+fn plain(name: &str, kind: EntryType, attributes: Attributes) -> Result<Header> {
+    let Attributes { mode, size, time } = attributes;
     let mut header = Header::new_gnu();
     let length = name.len().min(NAME_LIMIT);
     header.as_old_mut().name[..length].copy_from_slice(&name.as_bytes()[..length]);
@@ -186,7 +214,12 @@ fn long_name(name: &str, kind: EntryType, to: &mut impl Write) -> Result<()> {
         return Ok(());
     }
     let size = name.len() as u64 + 1;
-    finish(plain("././@LongLink", kind, (0o644, size, 0))?, to)?;
+    let attributes = Attributes {
+        mode: 0o644,
+        size,
+        time: 0,
+    };
+    finish(plain("././@LongLink", kind, attributes)?, to)?;
     to.write_all(name.as_bytes())
         .and_then(|()| to.write_all(b"\0"))
         .context("cannot write a long name")?;

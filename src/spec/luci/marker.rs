@@ -93,7 +93,7 @@ fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTr
         python.strip_prefix("py3").map(str::parse),
     ) {
         (Some(minor), _) if matches!(abi, None | Some("abi3")) => at_least(minor),
-        (Some(minor), _) => exactly((3, minor)),
+        (Some(minor), _) => exactly(PythonMinor { major: 3, minor }),
         (None, Some(Ok(minor))) => at_least(minor),
         (None, Some(Err(_))) if python == "py3" => MarkerTree::TRUE,
         _ if python.starts_with("py2") || python.starts_with("cp2") => MarkerTree::FALSE,
@@ -107,6 +107,13 @@ fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTr
     Ok(marker)
 }
 
+/// A minor version of CPython, as `3.8`.
+#[derive(Clone, Copy)]
+struct PythonMinor {
+    major: u32,
+    minor: u32,
+}
+
 /// Returns the minor version in a tag such as `cp38` or `cp37m`.
 fn cpython_minor(text: &str) -> Option<u32> {
     text.strip_prefix("cp3")?
@@ -116,24 +123,29 @@ fn cpython_minor(text: &str) -> Option<u32> {
 }
 
 /// Returns the only CPython version with an ABI such as `cp38`, `cp37m` or `cp27mu`.
-fn abi_version(abi: &str) -> Option<(u32, u32)> {
+fn abi_version(abi: &str) -> Option<PythonMinor> {
     let digits = abi
         .strip_prefix("cp")?
         .trim_end_matches(['m', 'd', 't', 'u']);
     let (major, minor) = digits.split_at_checked(1)?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+    Some(PythonMinor {
+        major: major.parse().ok()?,
+        minor: minor.parse().ok()?,
+    })
 }
 
 /// Checks whether a spec for these versions may get an interpreter of this version. A spec that
 /// names no version gets a Python 3.
-fn can_be((major, minor): (u32, u32), python: Option<&VersionSpecifiers>) -> bool {
+fn can_be(version: PythonMinor, python: Option<&VersionSpecifiers>) -> bool {
+    let PythonMinor { major, minor } = version;
     let is_within = |micro: u64| Version::new([major.into(), minor.into(), micro]);
     python.map_or(major >= 3, |range| {
         (0..MICROS).any(|micro| range.contains(&is_within(micro)))
     })
 }
 
-fn exactly((major, minor): (u32, u32)) -> MarkerTree {
+fn exactly(version: PythonMinor) -> MarkerTree {
+    let PythonMinor { major, minor } = version;
     marker(&format!("python_version == '{major}.{minor}'"))
 }
 
@@ -149,7 +161,7 @@ fn of_value(condition: &Condition, value: &str) -> Result<MarkerTree, String> {
         Variable::Arch => of_machine(value).ok_or_else(unknown),
         Variable::Platform => of_cipd_platform(value).ok_or_else(unknown),
         Variable::Python | Variable::Abi => cpython_minor(value)
-            .map(|minor| exactly((3, minor)))
+            .map(|minor| exactly(PythonMinor { major: 3, minor }))
             .ok_or_else(unknown),
         Variable::TagPlatform => of_platform(value),
         // Combined variables: split them, and require all parts.

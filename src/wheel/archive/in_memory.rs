@@ -49,18 +49,20 @@ impl InMemory {
                 source.read_exact_at(&mut self.content, member.data).ok()?;
                 (libdeflater::crc32(&self.content) == member.crc).then_some(&*self.content)
             }
-            Method::Deflated => self.inflate(source, member, (length, size)),
+            Method::Deflated => self.inflate(source, member, length, size),
         }
     }
 
     /// Inflates a deflated member. The inflater does not report how many bytes it has consumed,
     /// unless a footer follows the content, as in a gzip file: it expects CRC-32 and size where the
     /// content ends. If these bytes occur only at the end of the data, the content ends there.
+    /// `length` is that of the deflated data, `size` that of the content.
     fn inflate(
         &mut self,
         source: Source,
         member: &Member,
-        (length, size): (usize, usize),
+        length: usize,
+        size: usize,
     ) -> Option<&[u8]> {
         let footer = [
             member.crc.to_le_bytes(),

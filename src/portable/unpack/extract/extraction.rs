@@ -136,7 +136,7 @@ impl<'a> Extraction<'a> {
                     "`{name}` is {length} bytes long, but the pack manifest lists {size}"
                 );
                 let found = self
-                    .write(&path, (mode.bits(), size), content)
+                    .write(&path, mode.bits(), size, content)
                     .with_context(|| format!("cannot extract `{name}`"))?;
                 ensure!(
                     found == *sha256.as_bytes(),
@@ -150,12 +150,7 @@ impl<'a> Extraction<'a> {
     }
 
     /// Writes a file with this mode and size, and returns its digest.
-    fn write(
-        &self,
-        path: &str,
-        (mode, size): (u32, u64),
-        content: &mut dyn Read,
-    ) -> Result<[u8; 32]> {
+    fn write(&self, path: &str, mode: u32, size: u64, content: &mut dyn Read) -> Result<[u8; 32]> {
         let mut file = fs::create_new(&self.into.join(path), mode)?;
         let mut hasher = sha2::Sha256::new();
         let mut chunk = vec![0; usize::try_from(size.min(CHUNK))?];
