@@ -96,6 +96,7 @@ fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec
     let (mut wheels, mut damages) = (Vec::new(), Vec::new());
     for installed in &manifest.wheels {
         let directory = store.unpacked_wheel(&installed.sha256);
+        // A directory that is missing is another fault than a list that cannot be read.
         match fs::ok_if_hidden(UnpackedWheel::read(&directory, installed.sha256))? {
             Some(wheel) => wheels.push(wheel),
             None if fs::link_metadata(&directory)?.is_none() => {

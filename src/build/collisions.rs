@@ -57,6 +57,7 @@ impl Collision<'_> {
 /// Returns one warning for each pair of wheels that collide in modules or scripts.
 pub(super) fn warnings(collisions: &[Collision]) -> Vec<String> {
     let mut pairs: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
+    // One sentence names all files that a pair of wheels has in common.
     for collision in collisions.iter().filter(|collision| collision.matters()) {
         pairs
             .entry((title(collision.loser), title(collision.winner)))
@@ -144,6 +145,7 @@ fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
         if std::mem::replace(&mut is_seen[start], true) {
             continue;
         }
+        // The path from `start`, with the requirements of each wheel that are still to be visited.
         let mut path = vec![(start, requires[start].iter().rev())];
         while let Some((index, rest)) = path.last_mut() {
             match rest.next() {
@@ -152,6 +154,7 @@ fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
                     path.push((*next, requires[*next].iter().rev()));
                 }
                 Some(_) => {}
+                // Everything that it requires precedes it now.
                 None => {
                     order.push(*index);
                     path.pop();

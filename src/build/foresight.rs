@@ -27,6 +27,7 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
         .into_iter()
         .collect::<Result<Vec<_>>>();
     let warnings = listed.and_then(|wheels| {
+        // METADATA decides which of two colliding wheels requires the other.
         let metadata = |wheel: &UnpackedWheel| {
             let file = fs::open(&wheel.directory)?;
             read_member(
@@ -97,6 +98,7 @@ fn scripts_of_entry_points(archive: &Archive, dist_info: &str) -> Result<Vec<Unp
     }
     let text = String::from_utf8(read_member(archive, &member)?)?;
     let points = entry_points::parse(&text)?;
+    // A build generates the same content, so its digest is known without unpacking.
     let script = |point: entry_points::EntryPoint| {
         let content = scripts::of_entry_point(&point);
         let digest = Digest::of(content.as_bytes()).to_string();

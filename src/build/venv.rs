@@ -142,6 +142,7 @@ pub(super) fn own_files_2(interpreter: &Path, system: SystemPackages) -> Result<
     let module = Path::new(LIBRARY_2).join("site.py");
     let text = fs::read(&prefix(interpreter)?.join(&module))?;
     let text = replaced(&text, USER_SITE, NO_USER_SITE).unwrap_or(text);
+    // Here a missing line is an error: the packages that the spec wants would silently stay hidden.
     let text = match system {
         SystemPackages::Hidden => text,
         SystemPackages::Visible => replaced(&text, PREFIXES, PREFIXES_AND_SYSTEMS).ok_or_else(|| {

@@ -78,6 +78,7 @@ impl Change {
         };
         let kind = |stamp: Stamp| stamp.mode & SFlag::S_IFMT.bits();
         let is_directory = kind(now) == SFlag::S_IFDIR.bits();
+        // Several of these may apply. The first one is the most specific.
         Some(match now.modified.cmp(&before.modified) {
             _ if kind(before) != kind(now) => Self::Kind,
             _ if !is_directory && before.size != now.size => Self::Size {

@@ -51,8 +51,11 @@ impl StagedDir {
             _lock: lock,
             is_placed: false,
         };
+        // A killed process may have left files in it. They are removed, unless another user may
+        // have planted them.
         let leftovers = list(&staged.path)?.unwrap_or_default();
         if !leftovers.is_empty() && may_be_renamed_by_others(&path) {
+            // Dropping it must not remove what may not be ours.
             staged.is_placed = true;
             bail!(
                 "`{}` exists, and another user may have created it: remove it",

@@ -23,10 +23,13 @@ pub fn search_settings(
         ("UV_PYTHON_INSTALL_DIR", "`UV_PYTHON_INSTALL_DIR`"),
         ("XDG_DATA_HOME", "`XDG_DATA_HOME`"),
     ];
+    // The variables by which pyenv and uv find their installations.
     let mut settings: Vec<(&str, OsString)> = names
         .iter()
         .filter_map(|(name, title)| Some((*title, process.setting(name)?.to_owned())))
         .collect();
+    // The directories that are searched: that of a named interpreter, and those of `PATH` without a
+    // name or with a mere version such as `3.11`.
     let mut path: Vec<PathBuf> = interpreter
         .and_then(|path| Some(process.absolute(path).parent()?.to_path_buf()))
         .into_iter()

@@ -20,6 +20,7 @@ pub(super) struct NamedVersion {
 impl NamedVersion {
     /// Parses a path of one component as a version.
     pub fn of(path: &Path) -> Option<Self> {
+        // A path of several components names a file.
         let mut components = path.components();
         let (Some(Component::Normal(name)), None) = (components.next(), components.next()) else {
             return None;
@@ -33,6 +34,7 @@ impl NamedVersion {
         if !parts.iter().all(is_number) || parts.len() > 3 {
             return None;
         }
+        // `3.11` admits every patch release, `3.11.4` only itself.
         let rest = if parts.len() < 3 { ".*" } else { "" };
         Some(Self {
             text: text.to_owned(),

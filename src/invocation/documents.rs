@@ -110,12 +110,14 @@ fn with_one_dash(text: &str) -> String {
             format!("--{}", flags::PREFIX),
         );
         let code = line.trim_start();
+        // The words that bash completes: put the form with one dash before each flag.
         if let Some(words) = code.strip_prefix("opts=\"") {
             let words = words
                 .split(' ')
                 .filter_map(|word| Some(word.strip_prefix(&*two)?.trim_end_matches('"')));
             let more: Vec<String> = words.map(|name| format!("{one}{name}")).collect();
             lines.push(line.replacen("opts=\"", &format!("opts=\"{} ", more.join(" ")), 1));
+        // A `case` label, as `--vpython-root)`: accept the form with one dash there too.
         } else if code.starts_with(&*two) && code.ends_with(')') {
             lines.push(line.replacen(
                 code,

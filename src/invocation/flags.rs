@@ -232,6 +232,7 @@ pub(super) fn called(command: clap::Command) -> clap::Command {
 pub(super) fn shown() -> clap::Command {
     let names = tool_help::names().join(", ");
     let command = Flags::command().mut_args(|argument| {
+        // clap would show the optional value, as in `--flag[=true]`.
         let is_switch = argument.is_require_equals_set();
         if is_switch {
             argument
@@ -244,6 +245,8 @@ pub(super) fn shown() -> clap::Command {
             argument
         }
     });
+    // clap cannot list the tools, since the flag takes any text: a misspelled name has a better
+    // error later.
     command.mut_arg("tool", |argument| {
         let help = argument
             .get_help()

@@ -57,6 +57,7 @@ impl Invocation {
             conf: &self.conf,
             settings: Vec::new(),
         };
+        // In the manual's order. What the caller sets wins over the site's file.
         made.add(
             "root",
             self.root_by_caller(process),

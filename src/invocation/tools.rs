@@ -170,6 +170,7 @@ impl Tool {
             .into_iter()
             .chain(options.iter().map(OsString::as_os_str));
         let name = name.to_string_lossy();
+        // A repeated option replaces the earlier one, as a repeated flag does.
         let parsed = Line::command()
             .mut_subcommands(|tool| tool.args_override_self(true))
             .try_get_matches_from(line);
@@ -181,6 +182,7 @@ impl Tool {
                 })
             })?
             .tool;
+        // An invalid option is reported first: the stray word may be meant as its value.
         match stray {
             Some(word) => Err(surplus(&command, &word.to_string_lossy()).into()),
             None => Ok(tool),

@@ -43,6 +43,8 @@ impl Wheels {
     pub(super) fn read(flags: &[OsString], conf: &Conf, process: &Process) -> Result<Self> {
         let list = process.setting(variable::WHEELS).unwrap_or_default();
         let wheels = Self::named(flags, list, process);
+        // The shell expands `~` only at the beginning of a word; elsewhere it would name a
+        // directory `~`.
         if wheels.source == WheelsSource::Flag {
             flags
                 .iter()
@@ -51,6 +53,7 @@ impl Wheels {
             std::env::split_paths(list)
                 .try_for_each(|directory| refuse_tilde(directory.as_os_str(), variable::WHEELS))?;
         }
+        // The site's directories are a default for callers who name none.
         let of_site = conf
             .wheels
             .as_ref()
@@ -75,6 +78,7 @@ impl Wheels {
             .iter()
             .filter_map(|directory| given(directory))
             .collect();
+        // Flags replace the variable. The two are not merged.
         if !from_flags.is_empty() {
             return Self {
                 directories: from_flags,

@@ -191,11 +191,13 @@ impl KnownSpec {
         let directory = store.memo_directory();
         let mut specs: BTreeMap<Key, BTreeSet<Self>> = BTreeMap::new();
         for name in fs::list(&directory)?.unwrap_or_default() {
+            // The directory contains other memos too.
             let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) {
                 fs::read_memo(&directory.join(name))
             } else {
                 None
             };
+            // Memos are disposable, so one that cannot be read is skipped.
             let Some(KeptInputs {
                 key,
                 kind,

@@ -73,6 +73,7 @@ pub fn shortfall(
     if !spec.wants_no_wheels() {
         progress::phase("choosing the wheels");
         let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
+        // This machine first, then each platform that the spec names.
         for (title, facts) in systems(here.clone(), &targets) {
             let missing = match missing(&spec.packages, &facts, &mut wheelhouse) {
                 // An error for one platform does not affect the others.
@@ -293,6 +294,7 @@ fn builds(
             )
         },
     );
+    // Only what is missing has to be built.
     let requirements: HashSet<&String> = requirements.iter().collect();
     pairs
         .filter(|(public, _)| requirements.contains(public))

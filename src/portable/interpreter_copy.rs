@@ -133,16 +133,19 @@ fn use_copy_python2(environment: &Path, copy: &Path) -> Result<()> {
         0o555,
     )?;
     for directory in ["lib", "lib/python2.7", "include"] {
+        // The links are relative, so that the environment can be moved.
         let up = "../".repeat(directory.split('/').count());
         for name in fs::list(&environment.join(directory))?.unwrap_or_default() {
             let path = Path::new(directory).join(&name);
             let link = environment.join(&path);
+            // Files of wheels are not links.
             if !fs::link_metadata(&link)?.is_some_and(|found| found.is_symlink()) {
                 continue;
             }
             if fs::exists(&environment.join(DIRECTORY).join(&path)) {
                 fs::replace_link(&Path::new(&up).join(DIRECTORY).join(&path), &link)?;
             } else {
+                // A link to a part that was not copied would dangle.
                 fs::remove_file(&link)?;
             }
         }
@@ -279,6 +282,7 @@ impl Copy {
 
     /// Writes the copy to `to`.
     fn make(&self, to: &Path) -> Result<()> {
+        // Create all directories first, since the files are copied in parallel.
         let directories: BTreeSet<&Path> = self
             .files
             .iter()
@@ -291,6 +295,7 @@ impl Copy {
             self.copy_file(path, real, &to.join(path))
                 .with_context(|| format!("cannot copy `{}`", real.display()))
         })?;
+        // Add the other names by which programs call the interpreter.
         let major = if self.binary.starts_with("python2") {
             "python2"
         } else {

@@ -68,6 +68,7 @@ impl PackManifest {
     /// Returns an error if the path of the interpreter is not UTF-8, or if an archive cannot
     /// contain one of the members.
     pub fn of(plan: &Plan, key: &Key, members: Vec<Member>) -> Result<Self> {
+        // Only a link to the interpreter leads out of an environment.
         let leads_out = |member: &Member| matches!(member, Member::Link { target, .. } if target.starts_with('/'));
         let interpreter = plan.interpreter.executable.to_str().map(str::to_owned);
         let wheels = plan.wheels.iter().map(|wheel| ListedWheel {

@@ -25,6 +25,7 @@ impl Netrc {
                 "macdef" => words.skip_macro(),
                 "login" | "user" | "password" | "account" => {
                     let value = Secret::from(words.next().unwrap_or_default());
+                    // It belongs to the last machine; before the first one, it belongs to none.
                     match (word.as_str(), entries.last_mut()) {
                         ("login" | "user", Some((_, login))) => login.username = value,
                         ("password", Some((_, login))) => login.password = value,

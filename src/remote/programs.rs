@@ -56,6 +56,7 @@ fn read_output(child: &mut Child, timeout: Duration) -> Option<Vec<u8>> {
     let mut output = Vec::new();
     let mut chunk = [0; 4096];
     loop {
+        // Waiting for more output must not exceed the deadline, and a signal must not end the wait.
         let left = deadline.checked_duration_since(Instant::now())?;
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], left) {
@@ -70,6 +71,7 @@ fn read_output(child: &mut Child, timeout: Duration) -> Option<Vec<u8>> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
+        // No password is that long.
         if output.len() as u64 > LONGEST {
             return None;
         }

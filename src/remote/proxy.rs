@@ -27,6 +27,7 @@ impl Proxies {
     /// A value is not the URL of a proxy. The error does not quote it.
     pub(super) fn of(process: &Process, settings: &Settings) -> Result<Self> {
         let exempt = variable(process, "no_proxy").map_or_else(String::new, |(_, hosts)| hosts);
+        // pip's own setting wins over the usual variables, for both schemes.
         if let Some(proxy) = &settings.proxy {
             let proxy = parse("PIP_PROXY", proxy.reveal())?;
             return Ok(Self {
@@ -89,9 +90,11 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
         .trim_end_matches(']')
         .parse::<IpAddr>();
     list.split([',', ' ']).map(str::trim).any(|entry| {
+        // Only an address can be in a network.
         if let (Ok(address), Some((network, bits))) = (&address, entry.split_once('/')) {
             return is_in_network(*address, network, bits);
         }
+        // A port follows the last colon, unless that is part of an IPv6 address.
         let entry = match entry.rsplit_once(':') {
             Some((name, digits)) if !name.contains(':') || name.ends_with(']') => {
                 if digits.parse() != Ok(port) {
@@ -108,6 +111,7 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
             .trim_start_matches("*.")
             .trim_start_matches('.')
             .to_ascii_lowercase();
+        // Compare whole labels: `example.org` covers `a.example.org`, but not `an-example.org`.
         entry == "*"
             || address.is_err()
                 && !name.is_empty()

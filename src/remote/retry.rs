@@ -41,6 +41,7 @@ impl Retry {
             let pause = self.pause(attempts.failed, wanted, random());
             let why = report::one_line(&trouble.into_error(url, 1));
             debug!(attempt = attempts.failed, ?pause, why, "an attempt failed");
+            // A short pause needs no message.
             if pause >= LONG {
                 report::notice(&format!("{why}; trying again in {} s", pause.as_secs()));
             }

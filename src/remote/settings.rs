@@ -81,6 +81,7 @@ impl Settings {
             .map_or(default.idle_timeout, |seconds| {
                 Duration::from_secs(seconds.into())
             });
+        // pip counts the retries, vpython the attempts.
         let attempts = number("PIP_RETRIES")
             .map_or(default.retry.attempts, |retries| retries.saturating_add(1));
         let provider = text("PIP_KEYRING_PROVIDER").or_else(|| text("UV_KEYRING_PROVIDER"));

@@ -22,6 +22,7 @@ use crate::report::Failure;
 pub(super) fn authorities(process: &Process, settings: &Settings) -> Result<RootCerts> {
     let source = Source::of(process, settings);
     let found = source.load();
+    // One bad certificate among many does no harm.
     for error in &found.errors {
         debug!(%error, "skipped a certificate authority");
     }
@@ -58,12 +59,14 @@ impl Source {
     fn of(process: &Process, settings: &Settings) -> Self {
         let path = |name| process.setting(name).map(PathBuf::from);
         let configured = settings.certificates.clone();
+        // The variables of the library `requests`, which pip uses too.
         let configured = configured
             .or_else(|| path("REQUESTS_CA_BUNDLE"))
             .or_else(|| path("CURL_CA_BUNDLE"));
         if let Some(configured) = configured {
             return Self::Configured(process.absolute(&configured));
         }
+        // OpenSSL's variables replace the system's directories.
         let file = path("SSL_CERT_FILE");
         let directories = process.setting("SSL_CERT_DIR");
         let directories: Vec<PathBuf> = directories

@@ -89,6 +89,7 @@ impl Trouble {
             |proxy| format!("the proxy {proxy}"),
         );
         let seconds = |duration: Duration| duration.as_secs_f64();
+        // A passing trouble may go away by itself; a lasting one would only be repeated.
         match error {
             Error::Io(error) => match tls_error(&error) {
                 Some(tls) => Self::of_tls(url, tls),
@@ -115,6 +116,7 @@ impl Trouble {
                 Self::passing(url, format!("the name service has no address for `{peer}`"))
                     .hint(unreachable_hint(proxy))
             }
+            // ureq has the status of the proxy's answer only in a text.
             Error::ConnectProxyFailed(said) if said.contains("407") => {
                 Self::lasting(url, format!("{peer} refuses requests without its login"))
                     .hint("write the proxy as `http://user:password@host:port`")

@@ -136,6 +136,7 @@ impl<'a> Parser<'a> {
         if text.is_empty() && !self.rest().is_empty() {
             return Err("Expected a quoted string or a valid marker name, found ``".to_owned());
         }
+        // The library turns a comparison that it ignores into a marker that always holds.
         let mut is_ignored = false;
         let mut note = |_: MarkerWarningKind, _: String| is_ignored = true;
         let tree = MarkerTree::parse_reporter(text, &mut note).map_err(|error| why(&error))?;

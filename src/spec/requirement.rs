@@ -205,6 +205,7 @@ fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
     let mut rest = marker;
     while let Some(open) = rest.find(['\'', '"']) {
         let (before, quoted) = rest.split_at(open);
+        // The parser will report the missing quotation mark.
         let Some((text, after)) = quoted[1..].split_once(&quoted[..1]) else {
             break;
         };

@@ -247,12 +247,14 @@ impl Legacy {
     /// The spec cannot be parsed, or uses features that the native form lacks.
     pub fn to_native(&self, planned: &Planned) -> Result<Native> {
         let native = native::write(&self.text, planned)?;
+        // A file that holds nothing but a spec becomes a `vpython.toml`.
         let Some(script) = &self.script else {
             let content = native.into_bytes();
             let text =
                 super::find::from_bytes(&self.target, SpecKind::VpythonToml, content.clone())?;
             return Ok(Native { content, text });
         };
+        // The script has a native spec already, for example that of an interrupted upgrade.
         if let Some(there) = &self.there {
             return Ok(Native {
                 content: script.clone(),

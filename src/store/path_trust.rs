@@ -80,6 +80,8 @@ impl PathWalk {
         } else {
             self.path.join(name)
         };
+        // Open the entry itself, and look at what was opened: the name may lead elsewhere a moment
+        // later.
         let look = || {
             let next = openat(
                 &self.directory,
@@ -102,6 +104,7 @@ impl PathWalk {
 
     /// Follows a link.
     fn follow(&mut self, link: &OwnedFd, stat: &FileStat, path: &Path, root: &Path) -> Result<()> {
+        // Another user could change the link at any time.
         self.check_owner(stat, path, root)?;
         self.links += 1;
         let target = if self.links > LINKS {
@@ -117,6 +120,7 @@ impl PathWalk {
         if target.is_absolute() {
             (self.directory, self.path) = (top()?, PathBuf::from("/"));
         }
+        // The rest of the path follows the target of the link.
         steps(&target)
             .rev()
             .for_each(|name| self.rest.push_front(name));

@@ -36,6 +36,8 @@ impl Processes {
             is_partial,
         };
         for text in texts {
+            // Files of a process that has ended, or of another user, cannot be read; that is not a
+            // failure.
             programs.is_partial |= text.as_ref().is_err_and(fs::is_io_failure);
             programs.texts.extend(text);
         }

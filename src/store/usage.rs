@@ -51,6 +51,7 @@ impl Store {
         let mut stored = Vec::new();
         for name in fs::list(&directory)?.unwrap_or_default() {
             let path = directory.join(name);
+            // Another process may be removing it.
             let Some(manifest) = fs::look_for_json::<Manifest>(&path.join(MANIFEST))? else {
                 continue;
             };

@@ -127,6 +127,7 @@ impl Listed {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default()
                 .as_secs(),
+            // Without locks this is unknown, and the field absent.
             in_use: (found != Use::Unknown).then_some(found == Use::Busy),
         }
     }

@@ -38,6 +38,7 @@ fn repair(text: &str) -> Option<VersionSpecifiers> {
         if rest.is_empty() {
             return Some(specifiers.into_iter().collect());
         }
+        // An operator, and a version up to the next separator or operator.
         let (operator, following) = rest.split_at(rest.find(|char| !is_of_operator(char))?);
         let following = following.trim_start();
         let end = following

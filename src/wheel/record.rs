@@ -231,6 +231,8 @@ impl<W: Write> Verifier<W> {
             Stated::Sha512(hasher) => in_form("sha512", &hasher.finalize()),
             Stated::Other => Some(OddityKind::OtherAlgorithm),
         };
+        // A wrong digest is the worst finding, then a wrong size, then an algorithm that is not
+        // checked.
         let is_other_size = row.size.is_some_and(|stated| stated != self.size);
         let oddity = oddity.filter(|oddity| *oddity == OddityKind::OtherDigest || !is_other_size);
         let oddity = oddity.or(is_other_size.then_some(OddityKind::OtherSize));

@@ -97,6 +97,8 @@ pub(super) fn add_to_staged(
     context: &CompileContext,
 ) -> Result<()> {
     let site = environment.join(&interpreter.site_packages);
+    // Python 2 has no `__pycache__`: its byte code is next to each source, and is compiled in
+    // place.
     if interpreter.is_python2() {
         return ignore_unsupported(python2::compile_all(&site, &interpreter.executable));
     }
@@ -104,6 +106,7 @@ pub(super) fn add_to_staged(
         return Ok(());
     };
     let layout = Layout::of(interpreter);
+    // Of two wheels with the same file, only the one whose file is installed has byte code for it.
     let places = Places::decide(&layout, wheels)?;
     let done = compile_all(wheels, &version, &interpreter.executable, context);
     let done = done.and_then(|code| {

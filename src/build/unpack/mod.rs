@@ -51,6 +51,8 @@ pub(super) fn unpack(
 ) -> Result<()> {
     let file = fs::open_regular(&wheel.path)?;
     let length = file.metadata().context("it cannot be read")?.len();
+    // A large wheel is read and hashed in parts. A small one is read once, and hashed while its
+    // members are unpacked.
     let (found, contents) = if length > parts::LIMIT {
         parts::unpack(wheel, &file, to, &advance)?
     } else {
@@ -64,6 +66,7 @@ pub(super) fn unpack(
             || unpack_members(wheel, &bytes, to, &advance),
         )
     };
+    // Compare the digest first: if the wheel has changed, the errors of its members are misleading.
     if found != wheel.sha256 {
         return Err(Failure::new("it has changed since it was selected")
             .because(format!(

@@ -134,6 +134,7 @@ impl Step<'_> {
     fn script(&self, file: Option<&NewFile>, source: Source) -> Result<Written> {
         let mut content = self.member.content(source);
         let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
+        // Copy any other script as it is. Only its beginning has been read.
         if let Some(NewFile { destination, path }) = file
             && beginning != scripts::SHIPPED
         {
@@ -142,10 +143,13 @@ impl Step<'_> {
             })?;
             return Ok(Written::new(destination, verified));
         }
+        // The first line of this one is replaced, but RECORD has the digest of what was shipped:
+        // read and check all of it first.
         let mut sink = Verifier::new(Vec::new(), &self.row);
         sink.write_all(&beginning)?;
         copy_text(content, &mut sink)?;
         let (content, Verified { oddity, .. }) = sink.finish(&self.row);
+        // The script of an entry point has replaced it, so it is only checked.
         let Some(NewFile { destination, path }) = file else {
             return Ok(Written { file: None, oddity });
         };

@@ -79,12 +79,14 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn read(&mut self) -> Conf {
         let (document, errors) = DeTable::parse_recoverable(self.content);
+        // The parser recovers, so all syntax errors are reported at once.
         for error in &errors {
             self.problem(
                 error.span().map_or(0, |span| span.start),
                 error.message().lines().next().unwrap_or_default(),
             );
         }
+        // A recovered document may lack keys, so none of its values is used.
         if !errors.is_empty() {
             return Conf::default();
         }

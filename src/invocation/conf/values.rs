@@ -58,6 +58,7 @@ impl Reader<'_> {
                 return None;
             }
         };
+        // Report all bad versions, not only the first.
         let bad: Vec<&String> = versions
             .iter()
             .filter(|version| !is_version(version))

@@ -40,6 +40,7 @@ impl Core {
                 DerivationTree::External(External::FromDependencyOf(package, versions, on, _)) => {
                     core.note(package, versions, on);
                 }
+                // The other leaves name no requirement.
                 DerivationTree::External(_) => {}
                 DerivationTree::Derived(derived) => {
                     let causes = [&derived.cause1, &derived.cause2];

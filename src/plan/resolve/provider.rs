@@ -293,6 +293,7 @@ impl DependencyProvider for Provider<'_, '_> {
             }
             Package::Project(project) => {
                 let number = choice::number(*version);
+                // PubGrub goes on with the next version.
                 if self.candidates.borrow_mut().wheel(project, number).is_err() {
                     return Ok(Dependencies::Unavailable(Unusable));
                 }
@@ -317,6 +318,7 @@ impl DependencyProvider for Provider<'_, '_> {
                     self.candidates
                         .borrow_mut()
                         .requirements(project, number, Some(extra));
+                // An extra requires its own project, in the same version.
                 let itself = (Package::of_project(project), Candidates::exactly(number));
                 let others = self.dependencies(&dependencies, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())

@@ -133,6 +133,7 @@ impl RequirementSet {
             .filter_map(|dependency| dependency.required_by.project())
             .filter(|project| seen.insert(*project))
         {
+            // Follow the first requirement on each project towards the spec.
             let chain = std::iter::successors(self.of(project).first(), |dependency| {
                 dependency
                     .required_by
@@ -140,6 +141,7 @@ impl RequirementSet {
                     .and_then(|project| self.of(project).first())
             });
             let mut chain: Vec<Dependency> = chain.take(3).cloned().collect();
+            // Instead of the third link, show the spec's requirement, at which the chain ends.
             if let ([_, _, last], Some(known)) = (&mut chain[..], self.by_project.get(project)) {
                 *last = known.root.clone();
             }
@@ -158,6 +160,7 @@ impl RequirementSet {
         let mut missing = Vec::new();
         for (project, number) in chosen {
             let wheel = candidates.wheel(project, *number);
+            // A wheel that cannot be used is reported where it is rejected.
             let Ok(Wheel { file, content }) = &*wheel else {
                 continue;
             };

@@ -59,6 +59,7 @@ fn avoidable_pre_releases(chosen: &Chosen, candidates: &mut Candidates<'_>) -> V
     };
     let mut pre_releases: Vec<PackageName> = chosen.keys().cloned().collect();
     pre_releases.retain(|project| is_pre_release(project, chosen[project], candidates));
+    // Most choices have none. Do not collect the requirements for them.
     if pre_releases.is_empty() {
         return pre_releases;
     }

@@ -107,6 +107,7 @@ impl<'a> WheelFilter<'a> {
                 Some(Pin {
                     title, required_by, ..
                 }) => {
+                    // For a file that is not a wheel, its kind explains more than its digest.
                     if let Some(impostor) = self.wheelhouse.impostor(wheel) {
                         return Err(impostor.to_string());
                     }

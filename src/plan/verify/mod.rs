@@ -366,6 +366,7 @@ fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<Str
         } else {
             title
         };
+        // A warning keeps the position of its first occurrence.
         for warning in &findings.warnings {
             let place = *places.entry(warning).or_insert(merged.len());
             match merged.get_mut(place) {
@@ -376,6 +377,7 @@ fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<Str
         }
     }
     let say = |(warning, titles): (&str, Vec<&str>)| {
+        // A warning about every system needs no list of them.
         if titles.len() == systems.len() {
             warning.to_owned()
         } else {

@@ -48,9 +48,11 @@ pub(in crate::plan) fn crawl<'a>(
     constraints: impl IntoIterator<Item = &'a Requirement>,
     dependencies: Dependencies,
 ) {
+    // No extra applies to what the spec itself requires.
     let applies =
         |requirement: &&Requirement| holds(&requirement.marker, &interpreter.markers, &[]);
     let requirements: Vec<&Requirement> = requirements.into_iter().filter(applies).collect();
+    // Everything that the spec says about a project restricts which of its wheels is best.
     let mut of_spec: HashMap<PackageName, Vec<&Requirement>> = HashMap::new();
     let constraints = constraints.into_iter().filter(applies);
     for requirement in requirements.iter().copied().chain(constraints) {
@@ -68,6 +70,7 @@ pub(in crate::plan) fn crawl<'a>(
     };
     let requirements = requirements.into_iter().cloned();
     crawl.state().add(requirements.collect());
+    // One thread for each connection: it mostly waits for the server.
     in_parallel(CONNECTIONS, &[(); CONNECTIONS], |()| crawl.work());
 }
 
@@ -96,6 +99,7 @@ impl Crawl<'_> {
         let mut state = self.state();
         loop {
             let Some(requirement) = state.waiting.pop_front() else {
+                // No thread can find more requirements: wake those that wait, so that they end too.
                 if state.active == 0 {
                     self.changed.notify_all();
                     return;
@@ -107,6 +111,7 @@ impl Crawl<'_> {
                 continue;
             };
             state.active += 1;
+            // Do not keep the lock while waiting for the server.
             drop(state);
             let found = self.visit(&requirement).unwrap_or_default();
             state = self.state();
@@ -125,6 +130,7 @@ impl Crawl<'_> {
         }
         let metadata = match self.index.metadata(&listing, file).ok()? {
             WheelMetadata::Content(text) => Metadata::parse(&text, &name).ok()?,
+            // To download a whole wheel on a guess would cost more than it saves.
             WheelMetadata::NeedsWheel => return None,
         };
         let lines = metadata.requires_dist.iter();
@@ -146,6 +152,7 @@ impl Crawl<'_> {
         requirement: &Requirement,
     ) -> Option<(&'l IndexFile, WheelName)> {
         let of_spec = self.of_spec.get(&requirement.name);
+        // The ranges of the spec, and that of the requirement itself.
         let ranges: Vec<_> = of_spec
             .into_iter()
             .flatten()
@@ -168,6 +175,7 @@ impl Crawl<'_> {
             let is_admitted = ranges.iter().all(|range| range.contains(&name.version));
             (is_admitted && file.yanked.is_none() && fits(file)).then_some((file, name, rank))
         });
+        // In the order of the resolver: final versions, then higher ones, then better tags.
         let best = fitting.max_by_key(|(_, name, rank)| {
             let is_final = !name.version.any_prerelease();
             (is_final, name.version.clone(), Reverse(*rank))

@@ -40,6 +40,7 @@ impl PathMap<'_> {
                 },
             }
         }
+        // The loader uses the first match, so a repeated entry has no effect.
         let mut fixed: Vec<String> = Vec::new();
         for entry in own.into_iter().chain(others) {
             if !fixed.contains(&entry) {

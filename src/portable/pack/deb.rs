@@ -146,6 +146,7 @@ fn digests(contents: &Contents, items: &[Item<'_>]) -> Result<String> {
                 hasher.update(piece);
                 Ok(())
             })?;
+            // The format has a file on each line, and no way to quote a line break.
             ensure!(
                 !item.path.contains('\n'),
                 "a deb cannot contain `{}`: its name contains a line break",

@@ -47,6 +47,8 @@ impl<'a> Requirement<'a> {
         let is_text = text
             .chars()
             .all(|letter| !letter.is_control() && letter != ',');
+        // Only rpm parses such an expression. It must not end early, as the rest would be another
+        // dependency.
         if text.starts_with('(') {
             return (is_text && is_balanced(text)).then_some(Self {
                 name: text,
@@ -109,6 +111,7 @@ fn is_deb_depends(text: &str) -> bool {
 }
 
 fn is_deb_dependency(text: &str) -> bool {
+    // As in `libc6:amd64 (>= 2.31)`.
     let (name, rest) = text
         .split_once([' ', '('])
         .map_or((text, ""), |(name, _)| (name, text[name.len()..].trim()));
@@ -126,6 +129,7 @@ fn is_deb_dependency(text: &str) -> bool {
             .find_map(|comparison| inner.strip_prefix(comparison))?;
         Some(is_deb_version(version.trim()))
     };
+    // A package name has at least two characters (Debian policy, 5.6.1).
     name.len() > 1
         && is_plain(name, "+.-")
         && is_plain(architecture, "-")

@@ -184,6 +184,7 @@ fn prefix(path: &Path) -> Result<String, String> {
     let text = path
         .to_str()
         .filter(|text| !text.chars().any(char::is_control));
+    // A path with `..` could lead elsewhere through a link, and `/` is the whole system.
     let is_plain = path.is_absolute()
         && !path.components().any(|part| part == Component::ParentDir)
         && path.parent().is_some();

@@ -109,6 +109,7 @@ pub(super) fn about_arch(arch: &str, manager: Manager) -> Option<String> {
     if known.contains(&arch) {
         return None;
     }
+    // The name may be that of the other package manager.
     let meant = MACHINES
         .iter()
         .find(|row| row.contains(&arch))

@@ -67,6 +67,7 @@ fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
             .because("it is neither a file, a directory nor a link")
             .into());
     }
+    // The archive does not keep the time of the source, so python would compile the module again.
     if is_stale_byte_code(entry.path())? {
         return Ok(None);
     }

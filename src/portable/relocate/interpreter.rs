@@ -42,6 +42,8 @@ pub(super) fn plan_edits(
         let in_base = base
             .as_deref()
             .and_then(|base| target.strip_prefix(base).ok());
+        // A link to the interpreter may have any target; one into its prefix keeps the path below
+        // it.
         let new = if is_python(&link) {
             Some(facts.executable.clone())
         } else {
@@ -56,6 +58,7 @@ pub(super) fn plan_edits(
                 format!("the new interpreter has no `{}`", new.display()),
             );
         }
+        // Earlier, the link may have been reported as dangling.
         edits
             .unfixable
             .retain(|unfixable| unfixable.path != link || !fs::exists(&new));
@@ -63,6 +66,7 @@ pub(super) fn plan_edits(
     }
     fix_copies(environment, facts, edits)?;
     fix_configuration(environment, facts, prefix, edits);
+    // virtualenv before 20 records the interpreter's prefix in a file for its own `site` module.
     for site in &environment.sites {
         let path = site.with_file_name("orig-prefix.txt");
         if fs::exists(&environment.path.join(&path)) {

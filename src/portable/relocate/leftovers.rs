@@ -58,6 +58,7 @@ fn check(
 ) -> Result<Option<Unfixable>> {
     let path = file.strip_prefix(&environment.path)?;
     let read;
+    // Look at the file as it will be after the edits.
     let content = match edits.changes.get(path).map(|change| &change.new) {
         Some(Replacement::Content(content)) => content,
         Some(Replacement::Link(_)) => return Ok(None),

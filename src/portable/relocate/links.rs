@@ -53,6 +53,7 @@ pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
         .iter()
         .filter_map(|site| site.parent())
         .map(Path::to_path_buf);
+    // Where venv, virtualenv and uv create links.
     let directories = ["", "bin", "lib", "local", "include"].map(PathBuf::from);
     let mut links = Vec::new();
     for directory in directories.into_iter().chain(libraries) {

@@ -131,6 +131,7 @@ fn plan_edits(
     facts: Option<&Facts>,
 ) -> Result<Edits> {
     let mut edits = Edits::default();
+    // virtualenv before 20 writes no `pyvenv.cfg`.
     if !environment.configuration.is_empty() {
         let text = &environment.configuration;
         edits.set_content(
@@ -160,6 +161,7 @@ fn check_destination(to: &Path) -> Result<()> {
         "cannot relocate an environment to `{}`",
         to.display()
     ));
+    // A line break would end a first line, and a line of a `.pth` file.
     if text.iter().any(u8::is_ascii_control) {
         return Err(failure
             .because("the path contains a control character")

@@ -44,6 +44,7 @@ impl Prefixes {
             .map(trimmed)
             .filter(is_candidate)
             .collect();
+        // Longest first, because one prefix may begin with another.
         old.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         old.dedup();
         Self { to, old }

@@ -152,6 +152,7 @@ impl Paths<'_> {
         let Some(url) = before() else {
             return text.to_vec();
         };
+        // An origin on a server has not moved.
         let Some(path) = url.strip_prefix("file://") else {
             return text.to_vec();
         };
@@ -164,6 +165,7 @@ impl Paths<'_> {
             return text.to_vec();
         };
         let new = format!("file://{}", percent_encode(&new, ESCAPED));
+        // Replace the URL in the text, so that the rest of the file keeps its form.
         String::from_utf8_lossy(text)
             .replace(&format!("\"{url}\""), &format!("\"{new}\""))
             .into_bytes()
@@ -187,6 +189,7 @@ impl Paths<'_> {
         let is_moved_along = new
             .as_deref()
             .is_some_and(|new| self.prefixes.moved(new).is_none());
+        // What was moved along has been found already, at its current path.
         if !is_moved_along && !fs::exists(&now) {
             edits.mark_unfixable(
                 file,

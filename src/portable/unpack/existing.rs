@@ -104,6 +104,7 @@ fn is_whole(destination: &Path, manifest: &PackManifest, state: &State) -> Resul
         let Some(found) = fs::link_metadata(&path)? else {
             return Ok(false);
         };
+        // `unpack` itself changes some files when it records an interpreter or an install path.
         let is_right = match member {
             Member::Directory { .. } => found.is_dir(),
             Member::File { size, mode, .. } => {

@@ -56,6 +56,7 @@ impl Timestamp {
                 time: None,
                 offset: None,
             }) => {
+                // The day itself is included, so the limit is the next midnight.
                 let start = Self::of(date, midnight, Offset::Z);
                 start.and_then(|start| start.after(DAY))
             }

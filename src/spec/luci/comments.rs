@@ -28,6 +28,8 @@ impl<'a> Comments<'a> {
             if comment.start < header_end {
                 return Owner::Header;
             }
+            // It belongs to the field that contains it or ends on its line, and otherwise to the
+            // next one.
             let before = items.iter().rfind(|(_, item)| item.start <= comment.start);
             let in_or_after = before.filter(|(_, item)| {
                 comment.start < item.end || !content[item.end..comment.start].contains('\n')

@@ -157,6 +157,7 @@ impl Reader {
     fn string(&mut self, slot: &mut Option<Text>, field: Field<'_>) {
         let name = field.name;
         match field.value.shape {
+            // In protobuf's text format, a field that is not repeated occurs once.
             Shape::Text(_) if slot.is_some() => {
                 self.mistake(field.offset, format!("duplicate `{name}`"));
             }
@@ -179,6 +180,7 @@ impl Reader {
 
     /// Returns the messages of a repeated field, each with its offset.
     fn messages<'a>(&mut self, field: Field<'a>) -> Vec<(usize, Vec<Field<'a>>)> {
+        // `wheel: [<...>, <...>]` has the same meaning as two fields `wheel`.
         let values = match field.value {
             Value {
                 shape: Shape::List(items),

@@ -174,6 +174,7 @@ impl<'a> Parser<'a> {
     fn list(&mut self) -> Result<Value<'a>, Diagnostic> {
         let offset = self.open()?;
         let mut items = Vec::new();
+        // A list may be empty, but has no comma at its end.
         if !self.take(b']')? {
             loop {
                 items.push(self.item()?);

@@ -29,6 +29,8 @@ fn substitute(text: &str, default_groups: &[String]) -> String {
     let mut substituted = Vec::new();
     let mut rest = &words[..];
     while !rest.is_empty() {
+        // The library does not know these variables of PEP 751, so the comparison gives way to its
+        // value.
         let outcome = match rest {
             [value, "not", "in", variable, ..] => {
                 contains(value, variable, default_groups).map(|found| (!found, 4))

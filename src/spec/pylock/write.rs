@@ -93,6 +93,7 @@ fn wheel(wheel: &LockedWheel, directory: &Path) -> String {
         sha256,
         long_digests: _,
     } = wheel;
+    // A path outside the directory would be that of this machine.
     let path = path
         .as_deref()
         .and_then(|path| path.strip_prefix(directory).ok()?.to_str());

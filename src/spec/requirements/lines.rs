@@ -105,6 +105,7 @@ pub(super) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) 
             expanded.push_str(&value);
             rest = remainder;
         } else {
+            // Not a variable: keep the text, and go on after it.
             expanded.push_str("${");
             rest = after;
         }

@@ -197,6 +197,7 @@ impl Reader<'_> {
             extra,
             marker,
         } = raw.into_inner();
+        // Parse every part before giving up, so that all mistakes are reported.
         let name = self.toml.parsed(Some(&name), "name");
         let version = self.toml.parsed(version.as_ref(), "version");
         let marker = self.marker(marker.as_ref())?;
@@ -293,6 +294,8 @@ fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
         .filter_map(|package| package.metadata.requires_dist.as_ref())
         .flatten();
     let mut made_for: HashMap<PackageName, Vec<_>> = HashMap::new();
+    // uv records the requirements of a script in the manifest, and those of a project with its
+    // package.
     let written = raw.manifest.requirements.iter().flatten();
     for (name, extras, range) in written
         .chain(of_projects)

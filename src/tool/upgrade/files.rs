@@ -48,6 +48,7 @@ pub(super) fn find(
         if metadata.is_dir() {
             candidates.extend(in_directory(path, &absolute, is_wanted)?);
         } else {
+            // A file that the caller names is a candidate whatever its name.
             candidates.push(Candidate {
                 path: absolute,
                 title: path.display().to_string(),

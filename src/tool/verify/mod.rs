@@ -113,6 +113,7 @@ fn closing_line(spec: &str, verification: &Verification) -> String {
             "\nnothing to check: {spec} requires no wheels on any of these platforms\n"
         );
     }
+    // The first column is this machine.
     let ok = match columns.len() - 1 {
         0 => "\nok here; the spec names no other platforms\n".to_owned(),
         1 => "\nok here and on 1 platform\n".to_owned(),

@@ -141,6 +141,7 @@ fn find_zip64(source: Source, locator: u64, small: Directory) -> Result<(Directo
         at: fields.u64()?,
         members,
     };
+    // A field at its maximum only refers to the large record.
     let agrees = |full: u64, small: u64, large: u64| small == full || small == large;
     let is_same = members_here == members
         && agrees(u16::MAX.into(), small.members, large.members)

@@ -30,6 +30,7 @@ pub(super) fn read(extra: &[u8], numbers: &mut [&mut u64], header: Header) -> Re
     while !fields.0.is_empty() {
         let (id, length) = (fields.u16()?, fields.u16()?);
         let mut field = ByteReader(fields.take(length.into())?);
+        // Of two such fields, some programs use the first and others the last.
         ensure!(
             !seen.contains(&id),
             "it has two extra fields with the same ID ({id:#06x})"

@@ -13,6 +13,7 @@ pub(super) fn choose(seed: &Seed, filter: &mut WheelFilter<'_>) -> Option<WheelF
         .files(&seed.project)
         .into_iter()
         .filter(|file| seed.admits(&file.name.version));
+    // Tags are known from the name, so most files are ruled out without being opened.
     let mut ranked: Vec<(usize, WheelFile)> = files
         .filter_map(|file| Some((filter.tags(&file).ok()?, file)))
         .collect();
@@ -26,6 +27,7 @@ pub(super) fn choose(seed: &Seed, filter: &mut WheelFilter<'_>) -> Option<WheelF
             file.file_name.clone(),
         )
     });
+    // Open the files in this order, until one is usable.
     ranked
         .into_iter()
         .map(|(_, file)| file)

@@ -162,6 +162,7 @@ fn no_wheel(package: &Located<LockedPackage>, misfits: &[String], interpreter: &
             format!("{title} is locked as {source}, but vpython installs only wheels")
         }
         (true, None) => format!("{title} is locked without a file"),
+        // It may be locked with a source too, which explains why a wheel is missing.
         (false, source) => {
             let source = source
                 .map(|source| format!("; there is {source}, but vpython installs only wheels"));

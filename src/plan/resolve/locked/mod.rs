@@ -270,6 +270,7 @@ fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
         .iter()
         .filter(|package| package.value.is_wanted(&interpreter.markers))
     {
+        // A project may be locked several times, but for different environments.
         if let Some(first) = wanted.insert(&package.value.name, package) {
             twice.push(format!(
                 "`{}` is locked in {} and in {}",

@@ -49,6 +49,7 @@ pub(super) fn read_manifest(name: &str, found: Found<'_>) -> Result<PackManifest
         is_manifest,
         "its first member is `{name}`, not the pack manifest `{PACK_MANIFEST}`"
     );
+    // The manifest is read into memory before anything is verified.
     ensure!(
         size <= MAX_MANIFEST,
         "its pack manifest is {size} bytes long"
@@ -59,6 +60,7 @@ pub(super) fn read_manifest(name: &str, found: Found<'_>) -> Result<PackManifest
         .read_to_end(&mut text)
         .context("cannot read the pack manifest")?;
     let manifest = PackManifest::parse(&text).context("cannot read the pack manifest")?;
+    // The manifest names the prefix, which all members share.
     ensure!(
         name == format!("{}{PACK_MANIFEST}", top(&manifest)),
         "its first member is `{name}`, which does not match its prefix"
@@ -126,6 +128,7 @@ impl<'a> Extraction<'a> {
                 }),
                 Found::File(bits, length, content),
             ) => {
+                // Compare mode and size before writing, so that a wrong size cannot fill the disk.
                 ensure!(
                     bits == mode.bits(),
                     "`{name}` has the mode {bits:04o}, but the pack manifest lists {:04o}",

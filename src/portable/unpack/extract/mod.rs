@@ -68,6 +68,7 @@ impl Archive {
             .context("cannot read it")?;
         file.rewind().context("cannot read it")?;
         let file = BufReader::new(file);
+        // Decide by content, because a downloaded file may have any name.
         Ok(match &head[..] {
             [0x1f, 0x8b, ..] => Self::Tar(Box::new(MultiGzDecoder::new(file))),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Tar(Box::new(

@@ -58,6 +58,7 @@ fn with_member<R: Read, T>(
     if member.is_dir() {
         take(&name, Found::Directory)
     } else if member.is_symlink() {
+        // In a zip archive, the content of a link is its target.
         let mut target = String::new();
         member
             .by_ref()

@@ -70,6 +70,7 @@ pub(super) fn set(words: &[String], layer: &mut Layer, process: &Process) -> Res
         proxy,
         keyring_provider,
     } = Options::try_parse_from(words).map_err(|error| {
+        // clap's other lines refer to a help text that does not exist here.
         let why = error.to_string();
         let why = why.lines().next().unwrap_or_default();
         let why = why.trim_start_matches("error: ").replace('\'', "`");
@@ -88,6 +89,7 @@ pub(super) fn set(words: &[String], layer: &mut Layer, process: &Process) -> Res
         ("--proxy", proxy),
         ("--keyring-provider", keyring_provider),
     ];
+    // Report all bad values at once.
     let mut problems = Vec::new();
     for (option, value) in given {
         let (Some(value), by) = (value, NamedBy::Option(option)) else {
