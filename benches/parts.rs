@@ -1,5 +1,5 @@
-//! Measures the parts of a launch separately: `cargo bench`, or `cargo bench -- plan` for some of
-//! them.
+//! Measures the parts of a launch separately: `cargo bench -p vpython-benches --bench parts`, or
+//! `... -- plan` for some of them.
 //!
 //! All files are made in a temporary directory: the wheels by the code of the tests, the facts of
 //! an interpreter from any python3 on `PATH`.

@@ -1,9 +1,13 @@
-//! Measures how the time of a first launch grows with its input: `cargo bench --bench growth`, or
-//! `... -- pins lock` for some of the inputs, or `... -- --sizes 100,1000`.
+//! Measures how the time of a first launch grows with its input:
+//! `cargo bench -p vpython-benches --bench growth`, or `... -- pins lock` for some of the inputs, or
+//! `... -- --sizes 100,1000`.
 //!
 //! Each input has 1,000, 10,000 and 100,000 items. The program runs once with each, in a separate
 //! store, and its output is ignored. The result is the time of all processors, the peak memory, and
 //! the exponent of the growth since the previous size: 1 is linear, 2 is quadratic.
+//!
+//! The bench has all of vpython in it and is the program that it measures, when it has its name:
+//! cargo gives a bench the path of a program of the same package only.
 #![allow(
     clippy::disallowed_methods,
     reason = "the measuring is not the product"
@@ -15,6 +19,7 @@ mod inputs;
 #[path = "../../tests/it/support/wheel.rs"]
 mod wheel;
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -23,7 +28,16 @@ use nix::sys::time::TimeValLike;
 
 use inputs::INPUTS;
 
+/// The name under which the bench is vpython.
+const PROGRAM: &str = "vpython";
+
 fn main() {
+    if std::env::args_os()
+        .next()
+        .is_some_and(|name| name == PROGRAM)
+    {
+        std::process::exit(vpython::run());
+    }
     let words: Vec<String> = std::env::args()
         .skip(1)
         .filter(|word| word != "--bench")
@@ -85,8 +99,9 @@ fn measure(name: &str, size: usize) {
     let (_, _, input) = INPUTS.iter().find(|(known, ..)| *known == name).unwrap();
     std::fs::create_dir(directory.path().join("wheels")).unwrap();
     let words = input(directory.path(), size);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vpython"));
+    let mut command = Command::new(std::env::current_exe().unwrap());
     command
+        .arg0(PROGRAM)
         .arg("-vpython-root")
         .arg(directory.path().join("root"))
         .args(words.split(' '));
