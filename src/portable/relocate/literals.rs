@@ -195,7 +195,11 @@ fn nu_literal(text: &[u8]) -> Vec<u8> {
     if !text.contains(&b'\'') {
         return [b"'", text, b"'"].concat();
     }
-    let runs = text.windows(2).filter(|pair| pair == b"'#").count();
-    let hashes = vec![b'#'; runs + 1];
+    // The literal would end at a quote that as many `#` follow.
+    let runs = text
+        .split(|byte| *byte == b'\'')
+        .skip(1)
+        .map(|after| after.iter().take_while(|byte| **byte == b'#').count());
+    let hashes = vec![b'#'; runs.max().unwrap_or_default() + 1];
     [b"r", &hashes[..], b"'", text, b"'", &hashes].concat()
 }

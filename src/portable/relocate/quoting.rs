@@ -236,6 +236,7 @@ mod tests {
             (Python, "{\"argv\": [\"/old/bin/python\"]}", "/a\"b", "{\"argv\": [\"/a\\\"b/bin/python\"]}"),
             (Nu, "    const virtual_env = '/old'", "/a b", "    const virtual_env = '/a b'"),
             (Nu, "    let virtual_env = r#'/old'#", "/it's", "    let virtual_env = r#'/it's'#"),
+            (Nu, "let virtual_env = '/old'", "/a'##b", "let virtual_env = r###'/a'##b'###"),
         ];
         for (language, line, to, expected) in rows {
             assert_eq!(rewrite(language, line, "/old", to), expected);
