@@ -127,42 +127,60 @@ impl fmt::Display for Versions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, RngSeed};
+
     use super::*;
 
-    #[test]
-    fn sets_obey_the_laws_of_sets() {
-        let some = |numbers: &[u32]| numbers.iter().copied().collect::<Versions>();
-        let sets = [
-            some(&[]),
-            some(&[0]),
-            some(&[1, 64, 200]),
-            some(&[0, 1]),
-            some(&[63, 64]),
-        ];
-        let sets: Vec<Versions> = sets
-            .iter()
-            .flat_map(|set| [set.clone(), set.complement()])
-            .collect();
-        for one in &sets {
-            assert_eq!(one.complement().complement(), *one);
-            assert_eq!(one.intersection(&one.complement()), Versions::empty());
-            assert!(one.intersection(&one.complement()).is_empty());
-            for other in &sets {
-                let (both, either) = (one.intersection(other), one.union(other));
-                for number in [0, 1, 2, 63, 64, 65, 199, 200, 201, 1000] {
-                    let (in_one, in_other) = (one.contains(&number), other.contains(&number));
-                    assert_eq!(
-                        both.contains(&number),
-                        in_one && in_other,
-                        "{number} of {one} and {other}"
-                    );
-                    assert_eq!(
-                        either.contains(&number),
-                        in_one || in_other,
-                        "{number} of {one} or {other}"
-                    );
-                }
+    /// The numbers below this one need four words.
+    const BOUND: u32 = 200;
+
+    /// Generates sets, each with the numbers below [`BOUND`] that it contains.
+    fn sets() -> impl Strategy<Value = (Versions, BTreeSet<u32>)> {
+        // Near the ends of words, or anywhere.
+        let number = prop_oneof![0..3_u32, 62..67_u32, 126..130_u32, 0..BOUND];
+        (vec(number, 0..6), any::<bool>()).prop_map(|(numbers, is_complement)| {
+            let set: Versions = numbers.iter().copied().collect();
+            let numbers = BTreeSet::from_iter(numbers);
+            if is_complement {
+                (set.complement(), complement(&numbers))
+            } else {
+                (set, numbers)
             }
+        })
+    }
+
+    fn complement(numbers: &BTreeSet<u32>) -> BTreeSet<u32> {
+        &(0..BOUND).collect() - numbers
+    }
+
+    fn numbers(set: &Versions) -> BTreeSet<u32> {
+        (0..BOUND).filter(|number| set.contains(number)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(Config {
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..Config::with_cases(1000)
+        })]
+
+        #[test]
+        fn sets_obey_the_laws_of_sets((one, in_one) in sets(), (other, in_other) in sets()) {
+            prop_assert_eq!(&numbers(&one), &in_one);
+            prop_assert_eq!(numbers(&one.complement()), complement(&in_one));
+            prop_assert_eq!(numbers(&one.intersection(&other)), &in_one & &in_other);
+            prop_assert_eq!(numbers(&one.union(&other)), &in_one | &in_other);
+            // PubGrub relies on equal sets being equal values.
+            prop_assert_eq!(one.complement().complement(), one.clone());
+            prop_assert_eq!(one.intersection(&other), other.intersection(&one));
+            prop_assert_eq!(one.intersection(&one.union(&other)), one.clone());
+            prop_assert_eq!(one.intersection(&one.complement()), Versions::empty());
+            prop_assert_eq!(one.is_empty(), one == Versions::empty());
+            prop_assert_eq!(one.is_empty(), in_one.is_empty());
         }
     }
 }

@@ -199,6 +199,12 @@ fn replace_all(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 mod tests {
     use std::path::Path;
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use proptest::test_runner::{Config, RngSeed};
+
+    use super::super::literals::python_texts;
     use super::*;
 
     fn rewrite(language: Language, line: &str, old: &str, to: &str) -> String {
@@ -276,5 +282,51 @@ mod tests {
             ),
             "V=\"/new\" W=\"/new\""
         );
+    }
+
+    /// Generates paths of characters that are special in some language.
+    fn paths() -> impl Strategy<Value = String> {
+        let characters: Vec<char> = "ab '\"\\$`!%#&;|<>(){}[]*?~^=,\u{e9}\u{1f40d}"
+            .chars()
+            .collect();
+        let name = vec(select(characters), 1..8).prop_map(String::from_iter);
+        vec(name, 1..3).prop_map(|names| format!("/{}", names.join("/")))
+    }
+
+    proptest! {
+        #![proptest_config(Config {
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..Config::with_cases(2000)
+        })]
+
+        #[test]
+        fn sh_reads_the_path_that_was_written(path in paths()) {
+            for line in ["V='/old'/bin", "V=\"/old\"/bin", "V=/old/bin", "V=\"/old/bin\""] {
+                let rewritten = rewrite(Language::Posix, line, "/old", &path);
+                prop_assert_eq!(shlex::split(&rewritten), Some(vec![format!("V={path}/bin")]));
+            }
+        }
+
+        #[test]
+        fn python_reads_the_path_that_was_written(path in paths()) {
+            for line in ["x = '/old'", "x = \"/old\"", "x = r'/old'"] {
+                let rewritten = rewrite(Language::Python, line, "/old", &path);
+                prop_assert_eq!(python_texts(rewritten.as_bytes()), [path.as_bytes()]);
+            }
+        }
+
+        #[test]
+        fn a_written_path_is_found_again(path in paths()) {
+            use Language::{Batch, Csh, Fish, Nu, Posix, PowerShell, Python};
+            for language in [Posix, Csh, Fish, PowerShell, Batch, Python, Nu] {
+                for line in ["x = '/old'", "x = \"/old\""] {
+                    let written = rewrite(language, line, "/old", &path);
+                    let back = rewrite(language, &written, &path, "/old");
+                    prop_assert!(back.contains("/old"), "{language:?}: {written} became {back}");
+                    prop_assert_eq!(rewrite(language, &back, "/old", &path), written);
+                }
+            }
+        }
     }
 }

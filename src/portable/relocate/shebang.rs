@@ -230,6 +230,11 @@ fn trim(text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use proptest::test_runner::{Config, RngSeed};
+
     use super::*;
 
     fn moved(script: &str, from: &str, to: &str) -> String {
@@ -346,5 +351,48 @@ mod tests {
             (&b"/a b/bin/python"[..], &b"-s"[..], false)
         );
         assert_eq!(prefix(&script.interpreter).unwrap(), b"/a b");
+    }
+
+    /// Generates scripts for interpreters in any directory.
+    fn scripts() -> impl Strategy<Value = Script> {
+        let directory = "/([a-z '\"$`!%#&\u{e9}]{0,12}[a-z]|x{120})";
+        let name = select(vec!["python", "python3.11", "python2.7", "pypy3"]);
+        let arguments = select(vec!["", "-s", "-sE", "-E -s"]);
+        let line = select(vec![
+            "# coding: utf-8\n",
+            "# -*- coding: latin-1 -*-\n",
+            "'''doc'''\r\n",
+            "from __future__ import x\n",
+            "\n",
+            "print('#!/bin/sh')\n",
+        ]);
+        let rest = vec(line, 0..4);
+        (directory, name, arguments, rest).prop_map(|(directory, name, arguments, rest)| Script {
+            interpreter: format!("{directory}/bin/{name}").into_bytes(),
+            arguments: arguments.into(),
+            rest: rest.concat().into_bytes(),
+            starts: true,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(Config {
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..Config::with_cases(2000)
+        })]
+
+        #[test]
+        fn a_rendered_script_is_parsed_again(script in scripts()) {
+            let rendered = script.render();
+            let (first, rest) = cut_line(&rendered);
+            prop_assert!(first.len() < LIMIT);
+            if first.starts_with(b"#!/usr/bin/env") {
+                prop_assert_eq!(rest, &script.rest[..]);
+                prop_assert_eq!(Script::parse(&rendered), None);
+            } else {
+                prop_assert_eq!(Script::parse(&rendered), Some(script));
+            }
+        }
     }
 }

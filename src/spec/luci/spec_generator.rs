@@ -1,18 +1,10 @@
-//! A generator of LUCI specs for tests: one for each seed, some with mistakes.
+//! Generates LUCI specs for tests: valid ones in every form, and some with mistakes.
 
-/// A generator of specs, one for each seed: valid ones in every form, and some with mistakes.
-pub(super) struct Author {
-    state: u64,
-    out: String,
-}
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
 
-const TEXT_FIELDS: [&[&str]; 3] = [
-    &["python_version"],
-    &["name", "version"],
-    &["python", "abi", "platform"],
-];
-
-const BLANKS: [&str; 8] = [
+const BLANKS: &[&str] = &[
     " ",
     "",
     "\n",
@@ -23,7 +15,7 @@ const BLANKS: [&str; 8] = [
     "\u{c}\u{b}",
 ];
 
-const PIECES: [&str; 26] = [
+const PIECES: &[&str] = &[
     "x",
     "cp38",
     "infra/python/wheels/six-py2_py3",
@@ -52,11 +44,11 @@ const PIECES: [&str; 26] = [
     "\r",
 ];
 
-const BAD_PIECES: [&str; 8] = [
+const BAD_PIECES: &[&str] = &[
     "\\q", "\\400", "\\xff", "\\ud800", "\\u12", "\n", "\0", "\\x",
 ];
 
-const OTHER_NAMES: [&str; 7] = [
+const OTHER_NAMES: &[&str] = &[
     "name",
     "python",
     "wheel",
@@ -66,7 +58,7 @@ const OTHER_NAMES: [&str; 7] = [
     "Wheel",
 ];
 
-const JUNK: [&str; 22] = [
+const JUNK: &[&str] = &[
     "<",
     ">",
     "{",
@@ -91,184 +83,178 @@ const JUNK: [&str; 22] = [
     "[a.b]",
 ];
 
-impl Author {
-    pub(super) fn new(seed: u64) -> Self {
-        Self {
-            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d,
-            out: String::new(),
-        }
-    }
+const PUNCTUATION: &[&str] = &["<", ">", "{", "}", "[", "]", ":", ",", ";", "'", "\"", ""];
 
-    /// Returns a number below `bound` (Marsaglia's xorshift).
-    fn below(&mut self, bound: usize) -> usize {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        usize::try_from(self.state >> 33).unwrap() % bound
-    }
+/// A part of a spec, as text.
+type Part = BoxedStrategy<String>;
 
-    fn one_in(&mut self, bound: usize) -> bool {
-        self.below(bound) == 0
-    }
-
-    fn any<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-
-    pub(super) fn spec(mut self) -> String {
-        self.fields(0);
-        let mistakes = if self.one_in(2) { 1 + self.below(2) } else { 0 };
-        for _ in 0..mistakes {
-            self.spoil();
+/// Generates specs; about half of them have mistakes.
+pub(super) fn specs() -> impl Strategy<Value = String> {
+    let messages = [
+        ("wheel", package()),
+        ("verify_pep425_tag", tag()),
+        ("wheel", package()),
+    ];
+    let mistakes = prop_oneof![Just(Vec::new()), vec(mistake(), 1..3)];
+    (fields(&["python_version"], &messages), mistakes).prop_map(|(mut text, mistakes)| {
+        for mistake in mistakes {
+            mistake.apply(&mut text);
         }
         // Only LUCI's extension has this form.
-        self.out.replace("<<", "< <")
-    }
+        text.replace("<<", "< <")
+    })
+}
 
-    fn blank(&mut self) {
-        for _ in 0..self.below(3) {
-            let blank = self.any(&BLANKS);
-            self.out.push_str(blank);
-        }
-    }
+fn package() -> Part {
+    let messages = [("match_tag", tag()), ("not_match_tag", tag())];
+    fields(&["name", "version"], &messages)
+}
 
-    fn write(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.blank();
-    }
+fn tag() -> Part {
+    fields(&["python", "abi", "platform"], &[])
+}
 
-    /// Writes the fields of a message: 0 is the spec, 1 a package, 2 a tag.
-    fn fields(&mut self, depth: usize) {
-        self.blank();
-        for name in TEXT_FIELDS[depth] {
-            if !self.one_in(3) {
-                self.name(name);
-                if !self.one_in(80) {
-                    self.write(":");
-                }
-                self.text();
-                self.end();
+/// The fields of a message: those with a text, then those with messages. Each may be absent.
+fn fields(texts: &[&'static str], messages: &[(&'static str, Part)]) -> Part {
+    let mut parts = vec![blank()];
+    for name in texts {
+        let colon = rarely(80, just(""), written(just(":")));
+        let field = sequence(vec![field_name(name), colon, text(), end()]);
+        parts.push(maybe(2.0 / 3.0, field));
+    }
+    for (name, fields) in messages {
+        let field = sequence(vec![field_name(name), message_or_list(fields), end()]);
+        parts.push(maybe(0.5, field));
+    }
+    sequence(parts)
+}
+
+/// A field's name, and occasionally that of another field.
+fn field_name(name: &'static str) -> Part {
+    written(rarely(80, any_of(OTHER_NAMES), just(name)))
+}
+
+/// The end of a field, which keeps two words apart.
+fn end() -> Part {
+    written(any_of(&[" ", " ", ",", ";"]))
+}
+
+fn message_or_list(fields: &Part) -> Part {
+    let message = prop_oneof![
+        sequence(vec![written(just("<")), fields.clone(), written(just(">"))]),
+        sequence(vec![written(just("{")), fields.clone(), written(just("}"))]),
+    ];
+    let separator = written(rarely(20, any_of(&[";", "", ",,"]), just(",")));
+    let items = vec((separator, message.clone()), 0..3).prop_map(|items| {
+        let mut list = String::new();
+        for (index, (separator, message)) in items.into_iter().enumerate() {
+            if index > 0 {
+                list.push_str(&separator);
             }
+            list.push_str(&message);
         }
-        let messages: &[(&str, usize)] = match depth {
-            0 => &[("wheel", 1), ("verify_pep425_tag", 2), ("wheel", 1)],
-            1 => &[("match_tag", 2), ("not_match_tag", 2)],
-            _ => &[],
+        list
+    });
+    let list = sequence(vec![written(just("[")), items.boxed(), written(just("]"))]);
+    let value = prop_oneof![2 => message, 1 => list];
+    sequence(vec![maybe(0.5, written(just(":"))), value.boxed()])
+}
+
+/// One or two string literals.
+fn text() -> Part {
+    let pieces = vec(rarely(60, any_of(BAD_PIECES), any_of(PIECES)), 0..4);
+    let literal = (select(&["'", "\""][..]), pieces, blank())
+        .prop_map(|(quote, pieces, blank)| format!("{quote}{}{quote}{blank}", pieces.concat()));
+    vec(literal, 1..3)
+        .prop_map(|literals| literals.concat())
+        .boxed()
+}
+
+fn blank() -> Part {
+    vec(select(BLANKS), 0..3)
+        .prop_map(|blanks| blanks.concat())
+        .boxed()
+}
+
+/// A text with a blank after it.
+fn written(text: Part) -> Part {
+    sequence(vec![text, blank()])
+}
+
+fn just(text: &'static str) -> Part {
+    Just(text.to_owned()).boxed()
+}
+
+fn any_of(texts: &'static [&'static str]) -> Part {
+    select(texts).prop_map(str::to_owned).boxed()
+}
+
+fn sequence(parts: Vec<Part>) -> Part {
+    parts.prop_map(|parts| parts.concat()).boxed()
+}
+
+/// The text with this probability, otherwise nothing.
+fn maybe(probability: f64, text: Part) -> Part {
+    proptest::option::weighted(probability, text)
+        .prop_map(Option::unwrap_or_default)
+        .boxed()
+}
+
+/// `rare` once in so many times, otherwise `usual`.
+fn rarely(times: u32, rare: Part, usual: Part) -> Part {
+    prop_oneof![times - 1 => usual, 1 => rare].boxed()
+}
+
+/// A change of a spec's text. Positions are those of characters.
+#[derive(Debug, Clone)]
+enum Mistake {
+    Remove(Index, usize),
+    Repeat(Index, usize),
+    Truncate(Index),
+    Insert(Index, &'static str),
+    /// Replaces a punctuation character.
+    Punctuation(Index, &'static str),
+}
+
+fn mistake() -> impl Strategy<Value = Mistake> {
+    let at = any::<Index>;
+    prop_oneof![
+        1 => (at(), 0..12_usize).prop_map(|(at, length)| Mistake::Remove(at, length)),
+        1 => (at(), 0..12_usize).prop_map(|(at, length)| Mistake::Repeat(at, length)),
+        1 => at().prop_map(Mistake::Truncate),
+        1 => (at(), select(JUNK)).prop_map(|(at, junk)| Mistake::Insert(at, junk)),
+        2 => (at(), select(PUNCTUATION)).prop_map(|(at, other)| Mistake::Punctuation(at, other)),
+    ]
+}
+
+impl Mistake {
+    fn apply(self, text: &mut String) {
+        let position = |at: Index, text: &str| {
+            let characters = text.char_indices().map(|(position, _)| position);
+            let positions: Vec<usize> = characters.chain([text.len()]).collect();
+            *at.get(&positions)
         };
-        for (name, depth) in messages {
-            if self.one_in(2) {
-                self.name(name);
-                self.messages(*depth);
-                self.end();
-            }
-        }
-    }
-
-    /// Writes a field's name, and occasionally that of another field.
-    fn name(&mut self, name: &str) {
-        let name = if self.one_in(80) {
-            self.any(&OTHER_NAMES)
-        } else {
-            name
+        let range = |at, length, text: &str| {
+            let from = position(at, text);
+            from..text.floor_char_boundary(text.len().min(from + length))
         };
-        self.write(name);
-    }
-
-    fn end(&mut self) {
-        let end = self.any(&["", "", ",", ";"]);
-        // Keep two words apart.
-        self.write(if end.is_empty() { " " } else { end });
-    }
-
-    fn messages(&mut self, depth: usize) {
-        if self.one_in(3) {
-            if self.one_in(2) {
-                self.write(":");
+        match self {
+            Self::Remove(at, length) => drop(text.drain(range(at, length, text))),
+            Self::Repeat(at, length) => {
+                let range = range(at, length, text);
+                let again = text[range.clone()].to_owned();
+                text.insert_str(range.start, &again);
             }
-            self.write("[");
-            let count = self.below(3);
-            for index in 0..count {
-                if index > 0 {
-                    let separator = if self.one_in(20) {
-                        self.any(&[";", "", ",,"])
-                    } else {
-                        ","
-                    };
-                    self.write(separator);
-                }
-                self.message(depth);
-            }
-            self.write("]");
-        } else {
-            if self.one_in(2) {
-                self.write(":");
-            }
-            self.message(depth);
-        }
-    }
-
-    fn message(&mut self, depth: usize) {
-        let (open, close) = if self.one_in(2) {
-            ("<", ">")
-        } else {
-            ("{", "}")
-        };
-        self.write(open);
-        self.fields(depth);
-        self.write(close);
-    }
-
-    fn text(&mut self) {
-        for _ in 0..=self.below(2) {
-            let quote = self.any(&["'", "\""]);
-            let mut content = String::new();
-            for _ in 0..self.below(4) {
-                let piece = if self.one_in(60) {
-                    self.any(&BAD_PIECES)
-                } else {
-                    self.any(&PIECES)
-                };
-                content.push_str(piece);
-            }
-            self.write(&format!("{quote}{content}{quote}"));
-        }
-    }
-
-    /// Removes, inserts or duplicates some text, truncates the rest, or replaces a punctuation
-    /// character.
-    fn spoil(&mut self) {
-        let places: Vec<usize> = self
-            .out
-            .char_indices()
-            .map(|(place, _)| place)
-            .chain([self.out.len()])
-            .collect();
-        let from = places[self.below(places.len())];
-        let length = self.below(12);
-        let to = self
-            .out
-            .floor_char_boundary(self.out.len().min(from + length));
-        match self.below(6) {
-            0 => drop(self.out.drain(from..to)),
-            1 => {
-                let again = self.out[from..to].to_owned();
-                self.out.insert_str(from, &again);
-            }
-            2 => self.out.truncate(from),
-            3 => {
-                let junk = self.any(&JUNK);
-                self.out.insert_str(from, junk);
-            }
-            _ => {
-                let signs: Vec<usize> = self
-                    .out
-                    .match_indices(|sign| "<>{}[]:,;'\"".contains(sign))
-                    .map(|(at, _)| at)
+            Self::Truncate(at) => text.truncate(position(at, text)),
+            Self::Insert(at, junk) => text.insert_str(position(at, text), junk),
+            Self::Punctuation(at, other) => {
+                let found: Vec<usize> = text
+                    .match_indices(|character| "<>{}[]:,;'\"".contains(character))
+                    .map(|(position, _)| position)
                     .collect();
-                if let Some(at) = signs.get(self.below(signs.len().max(1))).copied() {
-                    let other =
-                        self.any(&["<", ">", "{", "}", "[", "]", ":", ",", ";", "'", "\"", ""]);
-                    self.out.replace_range(at..=at, other);
+                if !found.is_empty() {
+                    let position = *at.get(&found);
+                    text.replace_range(position..=position, other);
                 }
             }
         }
