@@ -5,9 +5,8 @@
 //! lead | signature: digests of header and payload | header: metadata and file list | payload: a cpio archive in gzip
 //! ```
 //!
-//! The `rpm` crate writes such packages too, but keeps the whole payload in memory, twice. The
-//! package contains no scripts, so installing it runs no code. It is not signed; `rpm --addsign`
-//! can sign it afterwards.
+//! `docs/ship.md` says why the `rpm` crate does not write them. The package contains no scripts, so
+//! installing it runs no code. It is not signed; `rpm --addsign` can sign it afterwards.
 
 mod fields;
 mod header;
