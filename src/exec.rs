@@ -88,6 +88,11 @@ impl Handoff {
         }
     }
 
+    /// Sets an environment variable of the program.
+    pub fn set(&mut self, name: &str, value: OsString) {
+        set(&mut self.environment, name, value);
+    }
+
     /// Replaces this process with the program. Returns only on failure.
     ///
     /// This function calls `execve` directly. It has no state to restore first, because this

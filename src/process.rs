@@ -48,6 +48,9 @@ pub mod variable {
     /// With the exact text that LUCI defines, vpython runs the next python on `PATH` without an
     /// environment.
     pub const BYPASS: &str = "VPYTHON_BYPASS";
+    /// The number of bypassed launches, each of which was started by the previous one. Set for the
+    /// program of a bypassed launch.
+    pub const BYPASS_DEPTH: &str = "VPYTHON_BYPASS_DEPTH";
     /// The timestamp of all packed files, in seconds since 1970:
     /// <https://reproducible-builds.org/specs/source-date-epoch/>.
     pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";

@@ -19,6 +19,12 @@ use crate::tool::explain::Explanation;
 /// LUCI users set this value on machines without a bundled python.
 const BYPASS: &str = "manually managed python not supported by chrome operations";
 
+/// The maximum number of bypassed launches, each of which was started by the previous one. As
+/// rustup does, vpython takes more for an endless chain: the next python may be a wrapper that leads
+/// back to vpython. A python program may well run vpython again, whether in a process of its own or
+/// in the same one.
+const MAX_DEPTH: u32 = 20;
+
 /// Checks whether the caller has requested the bypass. Warns if the variable has a value other than
 /// the one that enables it.
 pub(super) fn is_requested(invocation: &Invocation, process: &Process) -> bool {
@@ -41,7 +47,8 @@ pub(super) fn is_requested(invocation: &Invocation, process: &Process) -> bool {
     is_exact
 }
 
-/// Runs the next python on `PATH` with the caller's arguments and environment unchanged.
+/// Runs the next python on `PATH` with the caller's arguments and environment unchanged, except for
+/// [`variable::BYPASS_DEPTH`].
 ///
 /// As in LUCI's vpython, a tool does nothing, so that a CI step may keep it; but `explain` says that
 /// vpython is bypassed, and `exec` runs the program.
@@ -67,12 +74,10 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     } else {
         &invocation.words
     };
-    Handoff::passthrough(python, words, process)
-        .exec()
-        .map(|never| match never {})
+    pass_on(python, words, process).map(|never| match never {})
 }
 
-/// Replaces this process with the program of this name on `PATH`, with an unchanged environment.
+/// Replaces this process with the program of this name on `PATH`.
 /// Doing nothing would make a test run through `exec` look successful.
 fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
     let (name, arguments) = words
@@ -84,7 +89,33 @@ fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
             .because(format!("`{}` is set", variable::BYPASS))
             .kind(Kind::NotFound)
     })?;
-    Handoff::passthrough(program, arguments, process).exec()
+    pass_on(program, arguments, process)
+}
+
+/// Replaces this process with a program, unless that has led back to vpython too often.
+fn pass_on(program: PathBuf, words: &[OsString], process: &Process) -> Result<Infallible> {
+    let depth = process.variable(variable::BYPASS_DEPTH);
+    let depth = depth.and_then(|text| text.to_str()?.parse::<u32>().ok());
+    let depth = depth.unwrap_or(0);
+    if depth >= MAX_DEPTH {
+        let program = program.display();
+        let failure = Failure::new(format!(
+            "cannot run `{program}`, which may lead back to vpython"
+        ));
+        let bypass = variable::BYPASS;
+        return Err(failure
+            .because(format!(
+                "`{bypass}` is set, and each of {depth} launches has started the next one"
+            ))
+            .hint(format!(
+                "put another python first on `PATH`, or unset `{bypass}`"
+            ))
+            .kind(Kind::CannotExecute)
+            .into());
+    }
+    let mut handoff = Handoff::passthrough(program, words, process);
+    handoff.set(variable::BYPASS_DEPTH, (depth + 1).to_string().into());
+    handoff.exec()
 }
 
 /// Returns the python that a bypassed launch runs.

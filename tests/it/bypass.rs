@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Launch, World, write_with_mode};
+use crate::support::{Launch, VPYTHON, World, write_with_mode};
 
 const TEXT: &str = "manually managed python not supported by chrome operations";
 
@@ -88,6 +88,55 @@ fn the_bypass_runs_the_next_script_of_that_name_on_path() {
         "vpython: error: `-vpython-tool exec` needs the name of a script\n",
     );
     assert!(!world.outside("root").exists(), "no store was made");
+}
+
+#[test]
+fn a_wrapper_that_leads_back_to_vpython_ends_with_an_error() {
+    let world = World::new();
+    let bin = world.outside("programs");
+    std::fs::create_dir(&bin).unwrap();
+    let rows = [
+        ("python3", "exec \"$LAUNCHER\" \"$@\"\n", &["-c", "0"][..]),
+        ("python3", "\"$LAUNCHER\" \"$@\"\n", &["-c", "0"]),
+        (
+            "lint",
+            "exec \"$LAUNCHER\" -vpython-tool exec lint \"$@\"\n",
+            &["-vpython-tool", "exec", "lint"],
+        ),
+    ];
+    for (name, line, words) in rows {
+        let count = world.outside("count");
+        let text = format!("#!/bin/sh\necho >> '{}'\n{line}", count.display());
+        write_with_mode(&bin.join(name), text.as_bytes(), 0o755);
+        let outcome = world
+            .vpython(words)
+            .env("LAUNCHER", VPYTHON)
+            .env("PATH", format!("{}:{}", bin.display(), world.search_path()))
+            .env("VPYTHON_BYPASS", TEXT)
+            .run();
+        let message = format!(
+            "vpython: error: cannot run `[WORLD]/programs/{name}`, which may lead back to vpython\n  \
+             caused by: `VPYTHON_BYPASS` is set, and each of 20 launches has started the next one\n  \
+             hint: put another python first on `PATH`, or unset `VPYTHON_BYPASS`\n"
+        );
+        outcome.refuses(126, &message);
+        assert_eq!(std::fs::read(&count).unwrap().len(), 20);
+        std::fs::remove_file(&count).unwrap();
+    }
+}
+
+#[test]
+fn a_program_of_a_bypassed_launch_may_run_vpython() {
+    let world = World::new();
+    let nested = "import os, subprocess, sys\nprint(int(sys.argv[1]), flush=True)\nif sys.argv[1] != '9':\n    \
+                  sys.exit(subprocess.call([os.environ['LAUNCHER'], __file__, str(int(sys.argv[1]) + 1)]))\n";
+    world.write("nested.py", nested);
+    world
+        .vpython(["nested.py", "0"])
+        .env("LAUNCHER", VPYTHON)
+        .env("VPYTHON_BYPASS", TEXT)
+        .run()
+        .prints("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
 }
 
 #[test]
