@@ -6,6 +6,7 @@
 
 mod input;
 mod nested;
+pub mod threads;
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, IntoRawFd};

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Error, Result};
 
+use crate::process::threads;
+
 /// Does the work for each item, started in their order, on as many threads as there are processors.
 /// Returns the results in that order.
 ///
@@ -43,7 +45,7 @@ pub(super) fn in_order<T: Sync, R: Send>(
     std::thread::scope(|scope| {
         for _ in 1..rayon::current_num_threads().min(items.len()) {
             // If no thread can be started, this one does all the work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
+            let _ = threads::spawn_scoped(scope, worker);
         }
         worker();
     });

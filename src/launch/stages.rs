@@ -84,6 +84,7 @@ pub fn decide(
     recorder.warn(text.warnings.iter().chain(&spec.warnings));
     recorder.parsed(&spec);
     store.prepare()?;
+    process.start_threads();
     let mut evidence = Evidence::default();
     let memo = store.memo_directory();
     let plan = plan::make(&spec, invocation, process, &memo, &mut evidence);

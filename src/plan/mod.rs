@@ -41,7 +41,7 @@ pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 use crate::fs::{Digest, Stamped, Stamps};
 use crate::interpreter::{self, Facts, InterpreterChoice};
 use crate::invocation::Invocation;
-use crate::process::Process;
+use crate::process::{Process, threads};
 use crate::remote::FileToFetch;
 use crate::report::{Failure, progress};
 use crate::spec::{Location, Source, Spec, SystemPackages};
@@ -251,14 +251,15 @@ pub fn make(
     evidence.extend(Evidence::of_spec(spec));
     // Probing a new interpreter takes time, so the wheels are listed concurrently.
     let (interpreter, listed) = std::thread::scope(|scope| {
-        let listing =
-            (!spec.wants_no_wheels()).then(|| scope.spawn(|| choose::list(spec, invocation, memo)));
+        let list = || choose::list(spec, invocation, memo);
+        let listing = (!spec.wants_no_wheels()).then(|| threads::spawn_scoped(scope, list));
         let interpreter = info_span!("find the interpreter")
             .in_scope(|| find_interpreter(invocation, spec, process, Some(memo), evidence));
-        let listed = listing.map(|listing| {
-            listing
+        let listed = listing.map(|listing| match listing {
+            Some(thread) => thread
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => list(),
         });
         (interpreter, listed)
     });

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{Builder, Scope};
+use std::thread::Scope;
+
+use crate::process::threads;
 
 /// The number of requests at a time, unless the caller has a reason for another.
 pub const CONNECTIONS: usize = 6;
@@ -41,7 +43,7 @@ pub fn in_parallel<I: Sync, R: Send>(
 /// Starts up to `count` threads that do `work`.
 fn start<'scope>(scope: &'scope Scope<'scope, '_>, count: usize, work: &'scope (impl Fn() + Sync)) {
     for _ in 0..count {
-        if Builder::new().spawn_scoped(scope, work).is_err() {
+        if threads::spawn_scoped(scope, work).is_none() {
             return;
         }
     }

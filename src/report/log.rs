@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
 use tracing_subscriber::Layer;
@@ -18,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::progress;
 use crate::fs;
+use crate::process::threads;
 
 /// The prefix of the targets of vpython's own events.
 const OURS: &str = "vpython";
@@ -55,8 +56,14 @@ pub fn start(level: Option<Level>, trace: Option<&Path>, user: u32) -> Result<()
         }
     });
     let trace = trace.map(|path| {
+        let writer = fs::create_named(path, user)?;
+        ensure!(
+            threads::can_start_thread(),
+            "cannot write the trace `{}`: the system refuses to start a thread",
+            path.display()
+        );
         let (layer, guard) = ChromeLayerBuilder::new()
-            .writer(fs::create_named(path, user)?)
+            .writer(writer)
             .include_args(true)
             .build();
         if let Ok(mut trace) = TRACE.lock() {

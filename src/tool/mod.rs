@@ -32,6 +32,10 @@ pub fn run(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i3
     if tool.needs_script() {
         refuse_missing_script(&invocation.target, process)?;
     }
+    // A warm launch needs no threads, and a cold one starts them itself.
+    if *tool != Tool::Exec {
+        process.start_threads();
+    }
     match tool {
         Tool::Check(options) => check::run(options, invocation, process),
         Tool::Completions => documents::completions(&invocation.words),

@@ -23,6 +23,7 @@ use super::{Step, Texts, Unpacking, Written};
 use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
+use crate::process::threads;
 use crate::wheel::{Archive, InMemory, Member, Source, Tap, archive};
 
 /// The maximum size of a part, and of a wheel that is unpacked all at once, in bytes: about the
@@ -163,12 +164,24 @@ impl Part<'_> {
         let source = Source::file(self.file)?.holding(header, self.range.start);
         Archive::check_again(source, step.member, self.range.end)?;
         hasher.update(header);
+        let run = |show: &(dyn Fn(&[u8]) -> bool + Sync)| {
+            let tap = Tap::new(extent.start, show);
+            step.run(source.through(&tap), &mut InMemory::default(), advance)
+        };
         let written = std::thread::scope(|scope| {
             let (to, pieces) = sync_channel::<Vec<u8>>(WAITING);
             let hashing = &mut *hasher;
-            scope.spawn(move || pieces.into_iter().for_each(|piece| hashing.update(piece)));
-            let tap = Tap::new(extent.start, to);
-            step.run(source.through(&tap), &mut InMemory::default(), advance)
+            let hash = move || pieces.into_iter().for_each(|piece| hashing.update(piece));
+            threads::spawn_scoped(scope, hash)?;
+            // The thread ends when `to` is dropped.
+            Some(run(&move |piece| to.send(piece.to_vec()).is_ok()))
+        });
+        let written = written.unwrap_or_else(|| {
+            let hashing = Mutex::new(&mut *hasher);
+            run(&|piece| {
+                let hashing = hashing.lock();
+                hashing.map(|mut hasher| hasher.update(piece)).is_ok()
+            })
         })?;
         // At most a data descriptor follows.
         hasher.update(bytes(self.file, &(extent.end..self.range.end), room)?);

@@ -13,6 +13,8 @@ use zstd::zstd_safe::CParameter;
 
 use super::contents::{Contents, Item, ItemKind};
 use super::order::Compression;
+use crate::process::threads::can_start_thread;
+use crate::report::Failure;
 
 /// The gzip compression level, from 1 to 9.
 const GZIP: u32 = 6;
@@ -63,6 +65,13 @@ fn in_zstd<W: Write>(
     to: W,
     write: impl FnOnce(&mut zstd::Encoder<'static, W>) -> Result<()>,
 ) -> Result<()> {
+    if !can_start_thread() {
+        return Err(Failure::new(
+            "cannot compress with Zstandard: the system refuses to start a thread",
+        )
+        .hint("an archive whose name ends in `.tar.gz` needs no thread")
+        .into());
+    }
     let mut encoder = zstd::Encoder::new(to, ZSTD).context("cannot compress")?;
     let threads = rayon::current_num_threads().clamp(1, THREADS);
     let mut set = || {

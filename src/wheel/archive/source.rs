@@ -2,11 +2,11 @@
 //! in memory no longer change, and a tap passes on every byte that is read so that it can be
 //! hashed.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use anyhow::{Context, Result};
 
@@ -19,7 +19,7 @@ pub struct Source<'a> {
     length: u64,
     /// The held bytes, and the offset of the first.
     held: (&'a [u8], u64),
-    tap: Option<&'a Tap>,
+    tap: Option<&'a Tap<'a>>,
 }
 
 impl<'a> Source<'a> {
@@ -53,7 +53,7 @@ impl<'a> Source<'a> {
     }
 
     /// Also passes everything that is read to a tap.
-    pub fn through(self, tap: &'a Tap) -> Self {
+    pub fn through(self, tap: &'a Tap<'a>) -> Self {
         Self {
             tap: Some(tap),
             ..self
@@ -110,15 +110,23 @@ impl<'a> Source<'a> {
 }
 
 /// Passes on the bytes that are read of an archive, each once and in order.
-#[derive(Debug)]
-pub struct Tap {
+pub struct Tap<'a> {
     next: AtomicU64,
-    to: SyncSender<Vec<u8>>,
+    to: &'a (dyn Fn(&[u8]) -> bool + Sync),
 }
 
-impl Tap {
-    /// Creates a tap for the bytes from `at` on.
-    pub fn new(at: u64, to: SyncSender<Vec<u8>>) -> Self {
+impl fmt::Debug for Tap<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Tap")
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Tap<'a> {
+    /// Creates a tap for the bytes from `at` on. If `to` returns `false`, reading fails.
+    pub fn new(at: u64, to: &'a (dyn Fn(&[u8]) -> bool + Sync)) -> Self {
         Self {
             next: AtomicU64::new(at),
             to,
@@ -127,8 +135,7 @@ impl Tap {
 
     fn show(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let next = self.next.swap(at + bytes.len() as u64, Ordering::Relaxed);
-        let sent = next == at && self.to.send(bytes.to_vec()).is_ok();
-        if sent {
+        if next == at && (self.to)(bytes) {
             Ok(())
         } else {
             Err(io::Error::other("it is not read in order"))
@@ -165,7 +172,8 @@ mod tests {
     #[test]
     fn a_tap_shows_all_in_order_or_nothing_is_read() {
         let (to, from) = std::sync::mpsc::sync_channel(4);
-        let tap = Tap::new(1, to);
+        let send = |piece: &[u8]| to.send(piece.to_vec()).is_ok();
+        let tap = Tap::new(1, &send);
         let source = Source::memory(b"0123", 0).through(&tap);
         let mut two = [0; 2];
         source.read_exact_at(&mut two, 1).unwrap();

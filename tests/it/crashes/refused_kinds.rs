@@ -6,14 +6,14 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::{Scene, world};
-use crate::support::Outcome;
-use crate::support::trace::{Fault, Kind, can_trace, traced_with_input};
+use crate::support::trace::{Fault, Kind, Only, can_trace, traced, traced_with_input};
+use crate::support::{Outcome, VPYTHON, Wheel};
 
 const fn kind(name: &'static str, numbers: &'static [libc::c_long]) -> Kind {
     Kind {
         name,
         numbers,
-        request: None,
+        only: Only::All,
     }
 }
 
@@ -21,6 +21,23 @@ const fn kind(name: &'static str, numbers: &'static [libc::c_long]) -> Kind {
 const FICLONE: u64 = 0x4004_9409;
 
 static FLOCK: Kind = kind("flock", &[libc::SYS_flock]);
+
+/// The start of a thread, which a limit on the number of processes refuses too.
+static THREADS: Kind = Kind {
+    name: "threads",
+    numbers: &[libc::SYS_clone, libc::SYS_clone3],
+    only: Only::Threads,
+};
+/// The start of a thread or process.
+static CLONES: Kind = kind(
+    "clone",
+    &[
+        libc::SYS_clone,
+        libc::SYS_clone3,
+        libc::SYS_fork,
+        libc::SYS_vfork,
+    ],
+);
 
 static KINDS: [Kind; 15] = [
     kind("renameat2", &[libc::SYS_renameat2]),
@@ -31,7 +48,7 @@ static KINDS: [Kind; 15] = [
     Kind {
         name: "ioctl(FICLONE)",
         numbers: &[libc::SYS_ioctl],
-        request: Some(FICLONE),
+        only: Only::Request(FICLONE),
     },
     kind("fsync", &[libc::SYS_fsync, libc::SYS_fdatasync]),
     kind("syncfs", &[libc::SYS_syncfs]),
@@ -205,5 +222,81 @@ fn where_locks_are_refused_a_warning_is_printed_and_nothing_is_pruned() {
         let traced = scene.run(Some(Fault::RefuseAll(&FLOCK, errno)));
         traced.outcome.expect(0, "1 2 3\n", &notice);
         scene.next_launch_works().unwrap();
+    }
+}
+
+/// The errors of a filter of system calls, of a limit on the number of processes, and of a kernel
+/// without memory.
+const NO_THREAD: [Errno; 3] = [Errno::EPERM, Errno::EAGAIN, Errno::ENOMEM];
+
+#[test]
+fn where_no_thread_can_be_started_everything_runs_on_one() {
+    let scenes = [
+        Scene::cold("a first launch", &["tool.py"]),
+        Scene::cold("install", &["-vpython-tool", "install", "tool.py"]),
+        Scene::built("check", &["-vpython-tool", "check", "--all"], drop),
+        Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop),
+        Scene::lock(),
+        Scene::export(),
+        Scene::pack(),
+        Scene::unpack(),
+    ];
+    for scene in &scenes {
+        if !can_trace(&scene.world) {
+            return;
+        }
+        let clean = scene.clean_run();
+        for errno in NO_THREAD {
+            let traced = scene.run(Some(Fault::RefuseAll(&THREADS, errno)));
+            assert_eq!(traced.hit, Some("threads"), "{}", scene.name);
+            let told = |outcome: &Outcome| {
+                let Outcome {
+                    code,
+                    stdout,
+                    stderr,
+                    ..
+                } = outcome;
+                (*code, stdout.clone(), stderr.clone())
+            };
+            let name = scene.name;
+            assert_eq!(
+                told(&traced.outcome),
+                told(&clean.outcome),
+                "{name}: {errno}"
+            );
+        }
+        scene.next_launch_works().unwrap();
+    }
+}
+
+#[test]
+fn where_neither_thread_nor_process_can_be_started_known_interpreters_are_used() {
+    let world = world();
+    if !can_trace(&world) {
+        return;
+    }
+    // A member of this size is unpacked by one thread and hashed by another.
+    let large = Wheel::module("large", "1").file("large/data.bin", vec![7; 5 << 20]);
+    world.wheel(&large);
+    let script =
+        "# /// script\n# dependencies = ['large']\n# ///\nimport large\nprint(large.VERSION)\n";
+    world.write("large.py", script);
+    let launch = |errno| {
+        let words = [VPYTHON, "large.py"].map(str::to_owned);
+        let traced = traced(&world, words, &[], Some(Fault::RefuseAll(&CLONES, errno)));
+        assert_eq!(traced.hit, Some("clone"));
+        traced.outcome
+    };
+    for errno in NO_THREAD {
+        let outcome = launch(errno);
+        let cannot = "vpython: error: cannot run the interpreter `";
+        assert!(outcome.stderr.starts_with(cannot), "{outcome}");
+        assert_eq!(outcome.code, Some(126), "{outcome}");
+    }
+    for errno in NO_THREAD {
+        // A launch without wheels makes the interpreter known.
+        world.vpython(["-c", "print(1)"]).run().prints("1\n");
+        launch(errno).prints("1\n");
+        std::fs::remove_dir_all(world.outside("root")).unwrap();
     }
 }

@@ -81,16 +81,43 @@ pub struct Kind {
     pub name: &'static str,
     /// The system call numbers.
     pub numbers: &'static [libc::c_long],
-    /// The request, for calls that take one, such as `ioctl`.
-    pub request: Option<u64>,
+    /// Which of these calls.
+    pub only: Only,
+}
+
+/// A selection of the calls with some numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Only {
+    /// All of them.
+    All,
+    /// Those with this request, of calls that take one, such as `ioctl`.
+    Request(u64),
+    /// Those of `clone` and `clone3` that start a thread.
+    Threads,
 }
 
 impl Kind {
     /// Checks whether a call is one of them.
-    pub(super) fn includes(&self, registers: user_regs_struct) -> bool {
+    pub(super) fn includes(&self, task: Pid, registers: user_regs_struct) -> bool {
         self.numbers.contains(&registers.orig_rax.cast_signed())
-            && self.request.is_none_or(|request| registers.rsi == request)
+            && match self.only {
+                Only::All => true,
+                Only::Request(request) => registers.rsi == request,
+                Only::Threads => starts_thread(task, registers),
+            }
     }
+}
+
+/// Checks whether a call of `clone` or `clone3` starts a thread. The latter has its flags in memory.
+fn starts_thread(task: Pid, registers: user_regs_struct) -> bool {
+    let first = registers.rdi;
+    let flags = if registers.orig_rax.cast_signed() == libc::SYS_clone3 {
+        let flags = ptrace::read(task, first as ptrace::AddressType);
+        flags.map_or(0, libc::c_long::cast_unsigned)
+    } else {
+        first
+    };
+    flags & u64::from(libc::CLONE_THREAD.cast_unsigned()) != 0
 }
 
 /// Checks whether a task is about to wait for another thread, or to wake one.

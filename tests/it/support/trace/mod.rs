@@ -21,8 +21,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::{Launch, Outcome, VPYTHON, World};
-pub use calls::Kind;
 use calls::{Does, name_of_call, refusable, waits};
+pub use calls::{Kind, Only};
 
 /// The errors that a system may return at any time: no space, a broken disk, no descriptors, no
 /// permission.
@@ -325,7 +325,7 @@ impl Tracer {
         // The first call of vpython checks whether the standard streams are open.
         self.is_started |= registers.orig_rax.cast_signed() == libc::SYS_poll;
         if let Some(Fault::RefuseAll(kind, _)) = self.fault {
-            if self.is_started && kind.includes(registers) {
+            if self.is_started && kind.includes(task, registers) {
                 self.hit = Some(kind.name);
                 self.refused.insert(task);
                 ptrace::setregs(
