@@ -56,12 +56,14 @@ pub(super) fn install(
         linker.put(&owner.wheel.path(owner.file), &root.join(place))
     })?;
     // Then the metadata that the installer writes.
+    let planned = plan.wheels.iter();
+    let requested: HashSet<&Digest> = planned
+        .filter(|planned| planned.is_requested())
+        .map(|planned| &planned.sha256)
+        .collect();
     wheels.par_iter().try_for_each(|wheel| {
-        let requested = plan
-            .wheels
-            .iter()
-            .any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
-        own_files(wheel, &layout, requested, places)?
+        let is_requested = requested.contains(&wheel.sha256);
+        own_files(wheel, &layout, is_requested, places)?
             .iter()
             .try_for_each(|(path, content)| fs::write_new(&root.join(path), content, 0o444))
     })

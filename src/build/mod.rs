@@ -18,13 +18,14 @@ mod unpacked;
 mod venv;
 mod workers;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use tracing::{debug, info, info_span};
 
-use crate::fs;
+use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel};
 use crate::process::Process;
 use crate::report::Progress;
@@ -167,18 +168,15 @@ fn build(
         );
     }
     // Restore the plan's order.
-    wheels.sort_by_key(|unpacked| {
-        plan.wheels
-            .iter()
-            .position(|wheel| wheel.sha256 == unpacked.sha256)
-    });
+    let planned = plan.wheels.iter().enumerate();
+    let order: HashMap<&Digest, usize> = planned
+        .map(|(place, wheel)| (&wheel.sha256, place))
+        .collect();
+    wheels.sort_by_key(|unpacked| order.get(&unpacked.sha256));
     // With `strict`, an odd wheel is an error, even if it was unpacked earlier.
     let file_name = |wheel: &UnpackedWheel| {
-        let planned = plan
-            .wheels
-            .iter()
-            .find(|planned| planned.sha256 == wheel.sha256);
-        planned.map(PlannedWheel::file_name).unwrap_or_default()
+        let place = order.get(&wheel.sha256);
+        place.map_or_else(String::new, |place| plan.wheels[*place].file_name())
     };
     if plan.strict
         && let Some(failure) = wheels
