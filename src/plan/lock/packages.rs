@@ -44,7 +44,7 @@ pub(super) fn of(
             release.platforms.insert(Identity::of(target));
             release.files.extend(
                 fitting(wheel, &tags, &target.bundled, wheelhouse)
-                    .map(|file| (file.file_name.clone(), file)),
+                    .map(|file| (file.file_name.to_string(), file)),
             );
         }
     }
@@ -115,7 +115,7 @@ fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<
     // The login of an index is not written.
     let url = remote.and_then(|remote| IndexUrl::parse(remote.url.as_url().as_str()).ok());
     Ok(LockedWheel {
-        file_name: file.file_name.clone(),
+        file_name: file.file_name.to_string(),
         path: path.filter(|_| url.is_none()),
         url,
         size,

@@ -8,6 +8,7 @@ mod pinned;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -247,12 +248,12 @@ impl<'a> Candidates<'a> {
     }
 
     /// Returns the file name of the wheel of a version.
-    pub fn file_name(&mut self, project: &PackageName, number: usize) -> Option<String> {
+    pub fn file_name(&mut self, project: &PackageName, number: usize) -> Option<Arc<str>> {
         self.wheel(project, number)
             .as_ref()
             .as_ref()
             .ok()
-            .map(|wheel| wheel.file.file_name.clone())
+            .map(|wheel| Arc::clone(&wheel.file.file_name))
     }
 
     /// Returns the file name of the wheel of a version, with the version.
@@ -264,7 +265,7 @@ impl<'a> Candidates<'a> {
         let wheel = self.wheel(project, number);
         wheel.as_ref().as_ref().ok().map(|wheel| {
             (
-                wheel.file.file_name.clone(),
+                wheel.file.file_name.to_string(),
                 wheel.file.name.version.clone(),
             )
         })

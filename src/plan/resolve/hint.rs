@@ -264,7 +264,7 @@ fn required_python(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Opti
             let is_plain = written.parse::<VersionSpecifiers>().is_ok();
             ranges.extend(range.map(|range| {
                 (
-                    file.name.version,
+                    file.name.version.clone(),
                     if is_plain { written } else { range.to_string() },
                 )
             }));

@@ -267,8 +267,8 @@ fn plan(
         let in_index = to_fetch.as_ref().and_then(|file| file.size);
         let WheelFile { name, .. } = wheel;
         PlannedWheel {
-            name: name.project,
-            version: name.version,
+            name: name.project.clone(),
+            version: name.version.clone(),
             path,
             to_fetch,
             size: stamp.map(|stamp| stamp.size).or(in_index).unwrap_or(0),

@@ -2,6 +2,7 @@
 //! wheel directories.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pep508_rs::PackageName;
 use tracing::debug;
@@ -65,7 +66,7 @@ impl Wheelhouse {
         self.bundle
             .wheels
             .iter()
-            .filter(move |wheel| wheel.name == *name)
+            .filter(move |wheel| *wheel.name == *name)
     }
 
     /// Returns the interpreters' directories that were listed, with their stamps.
@@ -109,8 +110,8 @@ impl Wheelhouse {
                 && is_seed(name.project.as_ref())
             {
                 self.bundle.wheels.push(WheelFile {
-                    name,
-                    file_name,
+                    name: Arc::new(name),
+                    file_name: file_name.into(),
                     untrusted_owner: None,
                     place: Place::Directory(position),
                 });

@@ -11,7 +11,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::fs::{self, Digest, Stamp};
-use crate::wheel::Metadata;
+use crate::wheel::{Impostor, Metadata};
 
 /// Incremented when the contents or their meaning change, so that an index of an older vpython is
 /// ignored.
@@ -31,14 +31,25 @@ struct Kept {
 }
 
 /// The cached facts about one wheel, valid as long as its stamp matches.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Known {
     stamp: Option<Stamp>,
     metadata: Option<Metadata>,
     sha256: Option<Digest>,
+    /// Why it could not be read as a wheel in this run.
+    #[serde(skip)]
+    broken: Option<Box<Broken>>,
     /// Whether the stamp was verified in this run.
     #[serde(skip)]
     is_current: bool,
+}
+
+/// What is known about a file that cannot be read as a wheel.
+pub(super) struct Broken {
+    /// The error, in one line.
+    pub why: String,
+    /// What it is instead.
+    pub impostor: Option<Impostor>,
 }
 
 impl Index {
@@ -90,6 +101,19 @@ impl Index {
         }
     }
 
+    /// Returns why a wheel that was queried before could not be read in this run.
+    pub fn broken(&self, file_name: &str) -> Option<&Broken> {
+        self.wheels.get(file_name)?.broken.as_deref()
+    }
+
+    /// Records until the end of the run that a wheel that was queried before cannot be read. The next
+    /// run tries again.
+    pub fn set_broken(&mut self, file_name: &str, broken: Broken) {
+        if let Some(known) = self.wheels.get_mut(file_name) {
+            known.broken = Some(Box::new(broken));
+        }
+    }
+
     /// Writes the index if it has changed. Wheels without any facts are dropped.
     pub fn save(mut self) -> Result<()> {
         if !self.changed {
@@ -113,6 +137,7 @@ impl Index {
             stamp,
             metadata: None,
             sha256: None,
+            broken: None,
             is_current: true,
         };
         let look = || fresh(Stamp::of(path));

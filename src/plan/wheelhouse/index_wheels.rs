@@ -144,8 +144,8 @@ impl IndexWheels {
             downloaded: None,
         });
         WheelFile {
-            name,
-            file_name,
+            name: Arc::new(name),
+            file_name: file_name.into(),
             untrusted_owner: None,
             place: Place::Index(self.wheels.len() - 1),
         }

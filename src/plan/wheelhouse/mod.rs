@@ -12,7 +12,9 @@ mod index_wheels;
 mod open;
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use pep508_rs::PackageName;
@@ -20,20 +22,21 @@ use rayon::prelude::*;
 use tracing::debug;
 
 use crate::fs::{self, Digest, Stamped, Trust};
-use crate::report::{self, Progress};
+use crate::report::{self, Failure, Progress};
 use crate::wheel::{Impostor, Metadata, WheelName};
 use bundle::Bundle;
 pub(super) use crawl::crawl;
-use index::Index;
+use index::{Broken, Index};
 pub(super) use index_wheels::{IndexWheels, pinned};
 
-/// A wheel file in one of the directories.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A wheel file in one of the directories. The names are shared, because the resolver keeps several
+/// copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WheelFile {
     /// The parts of the file's name.
-    pub name: WheelName,
+    pub name: Arc<WheelName>,
     /// The file's name.
-    pub file_name: String,
+    pub file_name: Arc<str>,
     /// The owner, if it is an untrusted user and others can write to the directory: the wheel is
     /// used only if its digest is pinned.
     pub untrusted_owner: Option<u32>,
@@ -47,6 +50,13 @@ enum Place {
     Directory(usize),
     /// On a package index, with this number in [`IndexWheels`].
     Index(usize),
+}
+
+impl Hash for WheelFile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The other fields follow from these.
+        (&self.file_name, self.place).hash(state);
+    }
 }
 
 impl WheelFile {
@@ -76,7 +86,7 @@ pub(super) struct Wheelhouse {
     listed: HashSet<PathBuf>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
     /// The file names of these wheels.
-    file_names: HashSet<String>,
+    file_names: HashSet<Arc<str>>,
     skipped_files: Vec<SkippedFile>,
     fetch_command: Option<String>,
     bundle: Bundle,
@@ -119,7 +129,7 @@ impl Wheelhouse {
         for wheel in wheels {
             if let Err(error) = self.metadata(&wheel) {
                 let path = self.path(&wheel);
-                let why = Impostor::at(&path).map_or_else(
+                let why = self.impostor(&wheel).map_or_else(
                     || report::one_line(&error),
                     |impostor| format!("it {impostor}"),
                 );
@@ -142,11 +152,11 @@ impl Wheelhouse {
         let in_wheelhouses = self
             .wheels(&name.project)
             .iter()
-            .filter(|wheel| wheel.name == *name);
+            .filter(|wheel| *wheel.name == *name);
         let alike: Vec<&WheelFile> = in_wheelhouses.chain(self.bundled_as(name)).collect();
         let in_directory = |directory: usize| {
             let there = alike.iter().filter(move |wheel| {
-                fs::is_file(&self.directories[directory].path.join(&wheel.file_name))
+                fs::is_file(&self.directories[directory].path.join(&*wheel.file_name))
             });
             there.map(move |wheel| WheelFile {
                 place: Place::Directory(directory),
@@ -195,14 +205,20 @@ impl Wheelhouse {
     /// Returns the path of a wheel.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
         match wheel.place {
-            Place::Directory(directory) => self.directories[directory].path.join(&wheel.file_name),
+            Place::Directory(directory) => self.directories[directory].path.join(&*wheel.file_name),
             Place::Index(number) => self.of_index(number).shown_path(),
         }
     }
 
     /// Returns what a file is that cannot be read as a wheel, if it is recognized.
     pub fn impostor(&self, wheel: &WheelFile) -> Option<Impostor> {
-        Impostor::at(&self.path(wheel))
+        let known = match wheel.place {
+            Place::Directory(directory) => {
+                self.directories[directory].index.broken(&wheel.file_name)
+            }
+            Place::Index(_) => None,
+        };
+        known.map_or_else(|| Impostor::at(&self.path(wheel)), |broken| broken.impostor)
     }
 
     /// Checks whether a file is a Git LFS pointer.
@@ -212,8 +228,9 @@ impl Wheelhouse {
 
     /// Returns the files of a project that are not wheels.
     pub fn impostors(&self, project: &PackageName) -> Vec<PathBuf> {
-        let paths = self.wheels(project).iter().map(|wheel| self.path(wheel));
-        paths.filter(|path| Impostor::at(path).is_some()).collect()
+        let wheels = self.wheels(project).iter();
+        let impostors = wheels.filter(|wheel| self.impostor(wheel).is_some());
+        impostors.map(|wheel| self.path(wheel)).collect()
     }
 
     /// Returns a wheel with its stamp from before it was first read; `None` for a wheel of an
@@ -242,9 +259,18 @@ impl Wheelhouse {
         if let Some(known) = index.metadata(&path, &wheel.file_name) {
             return Ok(known);
         }
-        let metadata = Metadata::of_wheel(&path, &wheel.name)?;
-        index.set_metadata(&wheel.file_name, &metadata);
-        Ok(metadata)
+        if let Some(broken) = index.broken(&wheel.file_name) {
+            return Err(Failure::new(&broken.why).into());
+        }
+        let metadata = Metadata::of_wheel(&path, &wheel.name);
+        match &metadata {
+            Ok(metadata) => index.set_metadata(&wheel.file_name, metadata),
+            Err(error) => {
+                let (why, impostor) = (report::one_line(error), Impostor::at(&path));
+                index.set_broken(&wheel.file_name, Broken { why, impostor });
+            }
+        }
+        metadata
     }
 
     /// Returns the digests of wheels, in their order. Those that are not cached are computed on all

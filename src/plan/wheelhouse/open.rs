@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tracing::debug;
@@ -177,10 +178,11 @@ impl Wheelhouse {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
                     // A file name in an earlier directory hides the same name here.
-                    if self.file_names.insert(file_name.clone()) {
+                    let (name, file_name) = (Arc::new(name), Arc::<str>::from(file_name));
+                    if self.file_names.insert(Arc::clone(&file_name)) {
                         let untrusted_owner = trust
                             .as_ref()
-                            .and_then(|trust| trust.other_owner(&path.join(&file_name)));
+                            .and_then(|trust| trust.other_owner(&path.join(&*file_name)));
                         let wheels = self.wheels.entry(name.project.clone()).or_default();
                         wheels.push(WheelFile {
                             name,

@@ -129,7 +129,7 @@ impl Candidates<'_> {
         let required_by = Rc::new(RequiredBy::Wheel {
             project: project.clone(),
             version: file.name.version.clone(),
-            file_name: file.file_name.clone(),
+            file_name: file.file_name.to_string(),
         });
         let no_hashes: Rc<[Digest]> = Rc::default();
         let dependency = |requirement: &Rc<Requirement>| Dependency {

@@ -244,7 +244,7 @@ fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile
         match filter.content(&file) {
             Ok(_) => {
                 if version_rank > 0 {
-                    let (listed, file) = (&wheel.version, &file.file_name);
+                    let (listed, file) = (&wheel.version, &*file.file_name);
                     debug!(
                         listed,
                         file,

@@ -125,12 +125,12 @@ pub(in crate::plan) fn verify(
     let mut required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)> =
         BTreeMap::new();
     for (file, required_by) in wheels {
-        let project = file.name.project;
+        let project = file.name.project.clone();
         if !there.contains(&project) {
             required.insert(
                 project,
                 (
-                    Some(file.name.version),
+                    Some(file.name.version.clone()),
                     required_by
                         .iter()
                         .filter_map(RequiredBy::project)
