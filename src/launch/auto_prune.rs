@@ -35,6 +35,7 @@ pub(super) fn run(store: &Store, invocation: &Invocation, process: &Process) {
                 older_than: older_than(invocation),
                 max_size,
                 until: Some(until),
+                keeps_answers: true,
             },
             &usage,
             Act::Remove,

@@ -173,6 +173,12 @@ impl Store {
         self.layout.join("memo")
     }
 
+    /// Returns the directory for cached answers of package indexes.
+    #[must_use]
+    pub fn answers_of_indexes(&self) -> PathBuf {
+        self.layout.join("index")
+    }
+
     fn environments(&self) -> PathBuf {
         self.layout.join("envs")
     }

@@ -338,6 +338,7 @@ mod tests {
             older_than: Duration::ZERO,
             max_size: None,
             until: None,
+            keeps_answers: true,
         };
         let remove = |number: usize| {
             for round in 0..200 {

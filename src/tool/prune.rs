@@ -38,6 +38,7 @@ pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Resul
         older_than,
         max_size,
         until: None,
+        keeps_answers: !options.all,
     };
     let act = if options.dry_run {
         Act::Pretend
@@ -103,7 +104,8 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
         .wheels
         .iter()
         .filter_map(|digest| usage.wheels.get(digest));
-    let freed = own.map(|space| space.own).sum::<u64>() + wheels.sum::<u64>();
+    let (answers, size) = pruned.answers;
+    let freed = size + own.map(|space| space.own).sum::<u64>() + wheels.sum::<u64>();
     let verb = if act == Act::Remove {
         "removed"
     } else {
@@ -113,9 +115,14 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
         |count: usize, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
     lines
         + &format!(
-            "{verb} {}, {} and {} of builds and launches: {}\n",
+            "{verb} {}, {}{} and {} of builds and launches: {}\n",
             count(pruned.environments.len(), "environment"),
             count(pruned.wheels.len(), "unpacked wheel"),
+            if answers == 0 {
+                String::new()
+            } else {
+                format!(", {} of package indexes", count(answers, "cached answer"))
+            },
             count(pruned.garbage.len(), "leftover"),
             ByteSize::b(freed)
         )

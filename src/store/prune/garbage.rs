@@ -54,6 +54,24 @@ impl Store {
         Ok(garbage)
     }
 
+    /// Removes the cached answers of package indexes, which are requested again when they are
+    /// needed. Returns their number and their size in bytes.
+    pub(super) fn remove_answers(&self, act: Act) -> Result<(usize, u64)> {
+        let (mut count, mut size) = (0, 0);
+        for path in paths_in(&self.answers_of_indexes())? {
+            let metadata = fs::link_metadata(&path)?;
+            let Some(metadata) = metadata.filter(|metadata| metadata.is_file()) else {
+                continue;
+            };
+            if act == Act::Remove {
+                fs::remove_file(&path)?;
+            }
+            count += 1;
+            size += fs::space(&metadata);
+        }
+        Ok((count, size))
+    }
+
     /// Removes the environments whose manifest is damaged or missing, which no launch uses as they
     /// are.
     fn remove_ruins(

@@ -31,6 +31,8 @@ pub struct Limits {
     pub max_size: Option<u64>,
     /// When to stop, even if there is more to remove.
     pub until: Option<SystemTime>,
+    /// Whether the cached answers of package indexes stay.
+    pub keeps_answers: bool,
 }
 
 /// Whether to remove anything.
@@ -55,6 +57,8 @@ pub struct Pruned {
     pub garbage: Vec<PathBuf>,
     /// Whether a build is running: then unpacked wheels stay.
     pub building: Use,
+    /// The number of cached answers of package indexes, and their size in bytes.
+    pub answers: (usize, u64),
 }
 
 /// The interval of opportunistic pruning.
@@ -115,6 +119,9 @@ impl Store {
         }
         self.remove_wheels(&mut pruned, act)?;
         pruned.garbage = self.remove_garbage(limits.older_than, now, act)?;
+        if !limits.keeps_answers {
+            pruned.answers = self.remove_answers(act)?;
+        }
         Ok(pruned)
     }
 
