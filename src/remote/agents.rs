@@ -9,7 +9,7 @@ use ureq::{Agent, Proxy};
 
 use super::host_names::HostNames;
 use super::proxy::Proxies;
-use super::{CONNECTIONS, RemoteUrl, Settings, tls};
+use super::{CONNECTIONS, RemoteUrl, Settings, client_certificate, tls};
 use crate::process::Process;
 
 /// The maximum size of the header of an answer in bytes.
@@ -95,6 +95,7 @@ impl Agents {
         if kind.has_tls {
             let tls = TlsConfig::builder()
                 .root_certs(self.authorities(settings)?)
+                .client_cert(client_certificate::of_user(&self.process, settings)?)
                 .unversioned_rustls_crypto_provider(Arc::new(
                     rustls::crypto::ring::default_provider(),
                 ));

@@ -19,7 +19,7 @@
 //! | `download` | [`Client::download`]: hashed while it arrives, resumed where it broke |
 //! | `parallel` | [`in_parallel`]: several requests at a time |
 //! | `attempt`, `redirect`, `retry`, `body` | one attempt, its redirects, its repetition, its body |
-//! | `agents`, `tls`, `proxy`, `host_names` | connections: certificates, proxies, addresses |
+//! | `agents`, `tls`, `client_certificate`, `proxy`, `host_names` | connections: certificates, proxies, addresses |
 //! | `logins`, `netrc`, `keyring` | the logins of the user |
 //! | `remote_url`, `secret`, `plain_http` | URLs that may be shown, and that may be requested |
 //! | `trouble` | why an attempt failed, and the text of the error |
@@ -30,6 +30,7 @@ mod agents;
 mod attempt;
 mod body;
 mod client;
+mod client_certificate;
 mod download;
 mod file_to_fetch;
 mod host_names;

@@ -16,6 +16,9 @@ pub struct Settings {
     /// A file or a directory of certificate authorities, instead of those of the system: pip's
     /// `cert`.
     pub certificates: Option<PathBuf>,
+    /// A file with a certificate of the user and its private key, for servers that ask for one: pip's
+    /// `client-cert`.
+    pub client_certificate: Option<PathBuf>,
     /// The proxy for all requests except those of `NO_PROXY`, instead of the one in the
     /// environment: pip's `proxy`.
     pub proxy: Option<Secret>,
@@ -46,6 +49,7 @@ impl Default for Settings {
         Self {
             trusted_hosts: Vec::new(),
             certificates: None,
+            client_certificate: None,
             proxy: None,
             use_keyring: false,
             connect_timeout: Duration::from_secs(10),
@@ -66,8 +70,8 @@ impl Default for Retry {
 }
 
 impl Settings {
-    /// Reads pip's environment variables `PIP_TRUSTED_HOST`, `PIP_CERT`, `PIP_PROXY`,
-    /// `PIP_TIMEOUT`, `PIP_DEFAULT_TIMEOUT`, `PIP_RETRIES` and `PIP_KEYRING_PROVIDER`, and uv's
+    /// Reads pip's environment variables `PIP_TRUSTED_HOST`, `PIP_CERT`,
+    /// `PIP_CLIENT_CERT`, `PIP_PROXY`, `PIP_TIMEOUT`, `PIP_DEFAULT_TIMEOUT`, `PIP_RETRIES` and `PIP_KEYRING_PROVIDER`, and uv's
     /// `UV_KEYRING_PROVIDER`. As with pip, a timeout is in seconds, and the retries are those after
     /// the first attempt. Values that are not numbers count as unset.
     #[must_use]
@@ -90,6 +94,7 @@ impl Settings {
                 .map(|hosts| hosts.split_whitespace().map(str::to_owned).collect())
                 .unwrap_or_default(),
             certificates: process.setting("PIP_CERT").map(PathBuf::from),
+            client_certificate: process.setting("PIP_CLIENT_CERT").map(PathBuf::from),
             proxy: text("PIP_PROXY").map(Secret::from),
             use_keyring: provider == Some("subprocess"),
             idle_timeout,
@@ -125,7 +130,7 @@ mod tests {
         };
         let shown = format!("{:?}", Settings::of(&process(&environment)));
         let expected = "Settings { trusted_hosts: [\"a.example\", \"b.example:81\"], \
-            certificates: Some(\"/c.pem\"), proxy: Some(***), use_keyring: true, \
+            certificates: Some(\"/c.pem\"), client_certificate: None, proxy: Some(***), use_keyring: true, \
             connect_timeout: 10s, idle_timeout: 180s, \
             retry: Retry { attempts: 1, first_pause: 500ms, longest_pause: 60s } }";
         assert_eq!(shown, expected);

@@ -18,9 +18,10 @@ use crate::report::Failure;
 /// Reads the certificate authorities.
 ///
 /// # Errors
-/// The source does not exist, or has no certificate.
+/// A file that a setting names cannot be read, or the source has no certificate.
 pub(super) fn authorities(process: &Process, settings: &Settings) -> Result<RootCerts> {
     let source = Source::of(process, settings);
+    source.check_file()?;
     let found = source.load();
     // One bad certificate among many does no harm.
     for error in &found.errors {
@@ -45,10 +46,13 @@ pub(super) fn authorities(process: &Process, settings: &Settings) -> Result<Root
     Ok(RootCerts::from(authorities))
 }
 
+/// The variable of OpenSSL.
+const OPENSSL_FILE: &str = "SSL_CERT_FILE";
+
 /// Where certificate authorities come from.
 enum Source {
-    /// A file or a directory of the configuration.
-    Configured(PathBuf),
+    /// A file or a directory of the configuration, and the setting that names it.
+    Configured(PathBuf, &'static str),
     /// `SSL_CERT_FILE` and the directories of `SSL_CERT_DIR`.
     OpenSsl(Option<PathBuf>, Vec<PathBuf>),
     /// The usual files and directories of distributions.
@@ -58,16 +62,17 @@ enum Source {
 impl Source {
     fn of(process: &Process, settings: &Settings) -> Self {
         let path = |name| process.setting(name).map(PathBuf::from);
-        let configured = settings.certificates.clone();
+        let named = |name| Some((path(name)?, name));
+        let configured = settings.certificates.clone().map(|path| (path, "cert"));
         // The variables of the library `requests`, which pip uses too.
         let configured = configured
-            .or_else(|| path("REQUESTS_CA_BUNDLE"))
-            .or_else(|| path("CURL_CA_BUNDLE"));
-        if let Some(configured) = configured {
-            return Self::Configured(process.absolute(&configured));
+            .or_else(|| named("REQUESTS_CA_BUNDLE"))
+            .or_else(|| named("CURL_CA_BUNDLE"));
+        if let Some((path, by)) = configured {
+            return Self::Configured(process.absolute(&path), by);
         }
         // OpenSSL's variables replace the system's directories.
-        let file = path("SSL_CERT_FILE");
+        let file = path(OPENSSL_FILE).map(|path| process.absolute(&path));
         let directories = process.setting("SSL_CERT_DIR");
         let directories: Vec<PathBuf> = directories
             .map(std::env::split_paths)
@@ -81,10 +86,32 @@ impl Source {
         }
     }
 
+    /// Checks that a file or directory that a setting names can be opened: without it, servers would
+    /// appear to have an unknown authority.
+    fn check_file(&self) -> Result<()> {
+        let (path, by) = match self {
+            Self::Configured(path, by) => (path, *by),
+            Self::OpenSsl(Some(path), _) => (path, OPENSSL_FILE),
+            Self::OpenSsl(None, _) | Self::System => return Ok(()),
+        };
+        let Err(error) = fs::open(path) else {
+            return Ok(());
+        };
+        let what = format!("cannot read the certificate authorities that `{by}` names");
+        Err(Failure::new(what)
+            .because(crate::report::one_line(&error))
+            .hint(format!(
+                "set `{by}` to a file of certificates in PEM form, or remove it"
+            ))
+            .into())
+    }
+
     fn load(&self) -> CertificateResult {
         match self {
-            Self::Configured(path) if fs::is_file(path) => load_certs_from_paths(Some(path), None),
-            Self::Configured(path) => load_certs_from_paths(None, Some(path)),
+            Self::Configured(path, _) if fs::is_file(path) => {
+                load_certs_from_paths(Some(path), None)
+            }
+            Self::Configured(path, _) => load_certs_from_paths(None, Some(path)),
             Self::OpenSsl(file, directories) => {
                 let mut all = CertificateResult::default();
                 let files = file.iter().map(|file| (Some(file.as_path()), None));
@@ -105,7 +132,7 @@ impl Source {
     fn title(&self) -> String {
         let shown = |path: &Path| format!("`{}`", path.display());
         match self {
-            Self::Configured(path) => shown(path),
+            Self::Configured(path, _) => shown(path),
             Self::OpenSsl(file, directories) => {
                 let paths: Vec<String> = file
                     .iter()
@@ -156,11 +183,17 @@ mod tests {
                 format!("{}{hint}", headline(&empty))
             );
         }
-        let text = error(&[("SSL_CERT_FILE", &missing)]);
-        assert!(
-            text.starts_with(&headline(&missing)) && text.contains("  caused by: "),
-            "{text}"
-        );
+        // A path that cannot be read is named with its setting.
+        for name in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
+            let expected = format!(
+                "vpython: error: cannot read the certificate authorities that `{name}` names\n  \
+                 caused by: cannot open `{}`: No such file or directory (os error 2)\n  \
+                 hint: set `{name}` to a file of certificates in PEM form, or remove it\n",
+                missing.display()
+            );
+            let also = ("SSL_CERT_DIR", Path::new("/etc/ssl/certs"));
+            assert_eq!(error(&[(name, &missing), also]), expected);
+        }
         // The first that is set counts.
         let text = error(&[("REQUESTS_CA_BUNDLE", &empty), ("SSL_CERT_FILE", &missing)]);
         assert_eq!(text, format!("{}{hint}", headline(&empty)));

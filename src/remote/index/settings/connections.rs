@@ -14,6 +14,11 @@ impl IndexSettings {
         Settings {
             trusted_hosts: hosts.collect(),
             certificates: self.cert.as_ref().map(value).or(base.certificates),
+            client_certificate: self
+                .client_cert
+                .as_ref()
+                .map(value)
+                .or(base.client_certificate),
             proxy: self.proxy.as_ref().map(value).or(base.proxy),
             use_keyring: match provider {
                 Some(KeyringProvider::Import | KeyringProvider::Subprocess) => true,

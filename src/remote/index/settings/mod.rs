@@ -109,10 +109,11 @@ impl IndexSettings {
         let of_spec = layer_of_spec(spec);
         let (configured, warnings) = configured(conf, process)?;
         let mut settings = Self::merge([of_options, of_spec, configured], spec)?;
-        settings.warnings = [warnings, spec.warnings.clone()].concat();
-        if let Some(Named { by, .. }) = &settings.client_cert {
-            let what = "client certificates are not supported";
-            settings.warnings.push(format!("{by} is ignored: {what}"));
+        if settings.no_index.is_none() && !spec.unusable.is_empty() {
+            return Err(Failure::new("cannot read a package index that the spec names")
+                .because_of(spec.unusable.clone())
+                .hint("name it by `http` or `https`, or have pip read it: `-vpython-tool fetch --build … -- --index-url URL`")
+                .into());
         }
         Ok(settings)
     }
