@@ -5,6 +5,7 @@ pub mod auto_prune;
 mod cold;
 mod local_venv;
 mod log;
+mod recalled;
 mod stages;
 
 use std::convert::Infallible;
@@ -15,6 +16,7 @@ use tracing::info_span;
 
 pub use cold::remarks;
 pub use log::Log;
+pub use recalled::recalled;
 pub use stages::{Decided, Recorder, decide, recall};
 
 use crate::exec::Handoff;

@@ -37,8 +37,11 @@ impl<'a> Standalone<'a> {
     pub fn decide(invocation: &'a Invocation, process: &'a Process) -> Result<Self> {
         let store = Store::open(invocation, process)?;
         let text = launch::find_spec(invocation, process)?;
-        let Decided { spec, plan, .. } =
-            launch::decide(&text, &store, invocation, process, &mut Log(invocation))?;
+        let decided = launch::decide(&text, &store, invocation, process, &mut Log(invocation));
+        // Where the wheels are not at hand, take the environment that a warm launch would use.
+        let Decided { spec, plan, .. } = decided.or_else(|error| {
+            launch::recalled(&text, &store, invocation, process).ok_or(error)
+        })?;
         let kept = store.keep_wheels()?;
         Ok(Self {
             plan,

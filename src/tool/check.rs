@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::install;
 use crate::invocation::{Check, Invocation};
 use crate::launch;
+use crate::memo::{Memo, MemoName};
 use crate::plan::{self, Evidence, Key};
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -129,7 +130,13 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
 
 /// Returns the key of the environment of a command line.
 fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key> {
-    let spec = spec::find(invocation, process)?.parse(process)?;
+    let text = spec::find(invocation, process)?;
+    // The environment of a warm launch, whose wheels may have come from an index.
+    let name = MemoName::of_launch(&text, invocation, process);
+    if let Ok((memo, _)) = Memo::recall(store, &name, process) {
+        return Ok(memo.key);
+    }
+    let spec = text.parse(process)?;
     let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
     let plan = plan::make(&spec, invocation, process, &memo, &mut evidence)?;
     Ok(Key::of(&plan))
