@@ -20,6 +20,8 @@ pub(super) struct Headers<'a> {
     pub(super) if_none_match: Option<&'a str>,
     pub(super) range: Option<String>,
     pub(super) if_range: Option<&'a str>,
+    /// The statuses of refusal that the caller understands.
+    pub(super) understood: &'a [u16],
 }
 
 /// The final answer of an attempt: its header, and its body to be read.
@@ -50,7 +52,7 @@ fn log(url: &RemoteUrl, status: u16, bytes: u64, started: Instant) {
 
 impl Client {
     /// Requests a URL once, follows redirects, and returns the answer if its status is one of
-    /// success, 304, 404, 410 or 416.
+    /// success, 304, 404, 410 or 416, or one that the caller understands.
     pub(super) fn attempt(
         &self,
         url: &RemoteUrl,
@@ -62,7 +64,7 @@ impl Client {
                 .map_err(|error| Trouble::local(&url, error))?;
             let answer = self.send_with_login(&url, headers)?;
             if !is_redirect(answer.status) {
-                return self.check_status(answer);
+                return self.check_status(answer, headers.understood);
             }
             answer.log(0);
             url = redirect::target(&url, answer.header("location"))?;
@@ -133,9 +135,9 @@ impl Client {
     }
 
     /// Passes on an answer whose status the caller understands.
-    fn check_status(&self, answer: Answer) -> Result<Answer, Trouble> {
+    fn check_status(&self, answer: Answer, understood: &[u16]) -> Result<Answer, Trouble> {
         let status = answer.status;
-        if matches!(status, 200..=299 | 304 | 404 | 410 | 416) {
+        if matches!(status, 200..=299 | 304 | 404 | 410 | 416) || understood.contains(&status) {
             return Ok(answer);
         }
         answer.log(0);

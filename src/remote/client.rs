@@ -63,13 +63,14 @@ impl Client {
             if_none_match: request.if_none_match,
             range: request.range.map(|range| range.to_string()),
             if_range: None,
+            understood: request.understood,
         };
         self.settings.retry.run(request.url, |_| {
             let mut answer = self.attempt(request.url, &headers)?;
-            let body = if matches!(answer.status, 304 | 404 | 410 | 416) {
-                Vec::new()
-            } else {
+            let body = if matches!(answer.status, 200..=299) {
                 self.read_body(&mut answer, request.limit)?
+            } else {
+                Vec::new()
             };
             answer.log(body.len() as u64);
             Ok(response(&answer, body))

@@ -15,6 +15,8 @@ pub struct Request<'a> {
     pub if_none_match: Option<&'a str>,
     /// The part that is needed. A server may ignore it and answer 200 with everything.
     pub range: Option<Range>,
+    /// Further statuses of refusal that the caller understands; others are errors.
+    pub understood: &'a [u16],
     /// The maximum size of the body in bytes, after decompression.
     pub limit: u64,
 }
@@ -28,6 +30,7 @@ impl<'a> Request<'a> {
             accept: None,
             if_none_match: None,
             range: None,
+            understood: &[],
             limit,
         }
     }
@@ -58,7 +61,8 @@ impl fmt::Display for Range {
 /// An answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The status: 200 and others of success, 206, 304, 404, 410 or 416. Others are errors.
+    /// The status: 200 and others of success, 206, 304, 404, 410 or 416, or one of
+    /// [`Request::understood`]. Others are errors.
     pub status: u16,
     /// The URL after redirects, to which links in the body are relative.
     pub url: RemoteUrl,
@@ -74,7 +78,7 @@ pub struct Response {
     pub content_type: Option<String>,
     /// The header `Content-Range`.
     pub content_range: Option<ContentRange>,
-    /// The body, decompressed; empty for 304, 404, 410 and 416.
+    /// The body, decompressed; empty unless the status is one of success.
     pub body: Vec<u8>,
 }
 

@@ -32,6 +32,7 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Index
             of_uv
                 .named
                 .retain(|index| index.role == IndexRole::Explicit);
+            of_uv.unusable.clear();
         }
         indexes.named.extend(of_uv.named);
         indexes = Indexes {
@@ -84,7 +85,7 @@ fn of_uv<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
     }
     // The older keys; uv searches these indexes after those of `[[tool.uv.index]]`.
     for (text, at) in texts(uv.get("extra-index-url")) {
-        if let Some(url) = url_of(text, at, "tool.uv.extra-index-url", reader) {
+        if let Some(url) = index_of(text, at, "tool.uv.extra-index-url", &mut indexes, reader) {
             indexes.add(url, IndexRole::Extra);
         }
     }
@@ -96,7 +97,7 @@ fn of_uv<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
         .into_iter()
         .filter(|_| !has_default)
     {
-        if let Some(url) = url_of(text, at, "tool.uv.index-url", reader) {
+        if let Some(url) = index_of(text, at, "tool.uv.index-url", &mut indexes, reader) {
             indexes.add(url, IndexRole::Default);
         }
     }
@@ -125,12 +126,13 @@ fn uv_index<'a>(table: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<
     let Some((url, at)) = texts(table.get("url")).into_iter().next() else {
         return;
     };
-    let Some(url) = url_of(url, at, "tool.uv.index", reader) else {
+    if text("format") == Some("flat") {
+        let page = url_of(url, at, "tool.uv.index", reader);
+        return indexes.find_links.extend(page);
+    }
+    let Some(url) = index_of(url, at, "tool.uv.index", indexes, reader) else {
         return;
     };
-    if text("format") == Some("flat") {
-        return indexes.find_links.push(url);
-    }
     let role = match (is_set("explicit"), is_set("default")) {
         (true, _) => IndexRole::Explicit,
         (false, true) => IndexRole::Default,
@@ -140,8 +142,19 @@ fn uv_index<'a>(table: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<
     if role == IndexRole::Default && indexes.named.iter().any(|index| index.role == role) {
         return;
     }
-    let name = text("name").map(str::to_owned);
-    indexes.named.push(SpecIndex { url, name, role });
+    let codes = table
+        .get("ignore-error-codes")
+        .and_then(|codes| codes.get_ref().as_array());
+    let code = |code: &Value<'a>| {
+        let code = code.get_ref().as_integer()?;
+        u16::from_str_radix(code.as_str(), code.radix()).ok()
+    };
+    indexes.named.push(SpecIndex {
+        url,
+        name: text("name").map(str::to_owned),
+        role,
+        ignored_statuses: codes.map(|codes| codes.iter().filter_map(code).collect()),
+    });
 }
 
 /// Reads the entries `PROJECT = { index = "NAME" }` of `[tool.uv.sources]`.
@@ -180,7 +193,27 @@ fn pins<'a>(uv: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
     }
 }
 
-/// Returns a URL of uv's tables; none, with a warning, if it is not one for HTTP.
+/// Returns the URL of an index of uv's tables; none, and notes that, if it is not one for HTTP.
+fn index_of(
+    text: &str,
+    at: usize,
+    key: &str,
+    indexes: &mut Indexes,
+    reader: &Reader<'_>,
+) -> Option<Located<IndexUrl>> {
+    match IndexUrl::parse(text) {
+        Ok(url) => Some(reader.placed(url, at)),
+        Err(why) => {
+            let text = IndexUrl::hide_secrets(text);
+            let place = reader.placed((), at).place;
+            let problem = format!("{place}: `{text}` of `{key}`: {why}");
+            indexes.unusable.push(problem);
+            None
+        }
+    }
+}
+
+/// Returns the URL of a page of links of uv's tables; none, with a warning, if it is not one for HTTP.
 fn url_of(text: &str, at: usize, key: &str, reader: &mut Reader<'_>) -> Option<Located<IndexUrl>> {
     match IndexUrl::parse(text) {
         Ok(url) => Some(reader.placed(url, at)),
@@ -301,6 +334,33 @@ mod tests {
         let content = "[tool.uv]\nindex-url = 'https://d/s'\n[[tool.uv.index]]\nurl = 'https://a/s'\ndefault = true\n\
                        [[tool.uv.index]]\nurl = 'https://b/s'\ndefault = true\n";
         assert_eq!(indexes(content), ["Default - https://a/s 4"]);
+    }
+
+    #[test]
+    fn statuses_that_say_that_a_project_is_absent_are_read() {
+        let content = "[[tool.uv.index]]\nurl = 'https://a/s'\nignore-error-codes = [403, 0x191, 'x']\n\
+                       [[tool.uv.index]]\nurl = 'https://b/s'\n";
+        let named = read(content).unwrap().indexes.named.into_iter();
+        let statuses: Vec<_> = named.map(|index| index.ignored_statuses).collect();
+        assert_eq!(statuses, [Some(vec![403, 401]), None]);
+    }
+
+    #[test]
+    fn indexes_that_cannot_be_read_are_noted() {
+        let content =
+            "[tool.uv]\nextra-index-url = '../simple'\n[[tool.uv.index]]\nurl = 'file:///srv/s'\n";
+        let indexes = read(content).unwrap().indexes;
+        let expected = [
+            "`/src/vpython.toml`, line 4: `file:///srv/s` of `tool.uv.index`: its scheme is `file`, not `https`",
+            "`/src/vpython.toml`, line 2: `../simple` of `tool.uv.extra-index-url`: it is not a URL: relative URL without a base",
+        ];
+        assert_eq!(
+            (indexes.unusable, indexes.named),
+            (expected.map(str::to_owned).into(), Vec::new())
+        );
+        // The indexes of `[tool.vpython]` are the only ones.
+        let own = format!("[tool.vpython]\nindex = 'https://a/s'\n{content}");
+        assert_eq!(read(&own).unwrap().indexes.unusable, [""; 0]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Indexes {
     pub trusted_hosts: Vec<Located<String>>,
     /// Where the spec forbids the use of indexes (`--no-index`); pages of links remain.
     pub no_index: Option<Location>,
+    /// Indexes that vpython cannot read, one sentence each: without them, projects would come from
+    /// another index. A launch that reads no index does not report them.
+    pub unusable: Vec<String>,
     /// What vpython cannot use, one sentence each, with the location. A launch that reads no index
     /// does not report it.
     pub warnings: Vec<String>,
@@ -40,6 +43,9 @@ pub struct SpecIndex {
     pub name: Option<String>,
     /// When it is searched.
     pub role: IndexRole,
+    /// The statuses by which it says that it does not have a project, in addition to 404 and 410
+    /// (uv's `ignore-error-codes`); `None` if the spec does not say.
+    pub ignored_statuses: Option<Vec<u16>>,
 }
 
 /// When an index is searched for a project.
@@ -69,6 +75,7 @@ impl Indexes {
             url,
             name: None,
             role,
+            ignored_statuses: None,
         });
     }
 }

@@ -127,11 +127,16 @@ impl<T: Transport> Index<T> {
     /// Returns the wheels of the first index that has the project.
     fn find_in_indexes(&self, name: &PackageName) -> Result<Option<Listing>> {
         for index in self.settings.indexes_for(name) {
-            let ConfiguredIndex { url, by, .. } = index;
+            let ConfiguredIndex {
+                url,
+                by,
+                ignored_statuses,
+                ..
+            } = index;
             let cannot = || format!("cannot read `{name}` from the index `{url}` ({by})");
             let read = || {
                 let index = RemoteUrl::parse(url.reveal())?;
-                let page = self.page(&project_url(&index, name)?)?;
+                let page = self.page(&project_url(&index, name)?, ignored_statuses)?;
                 Ok::<_, anyhow::Error>(page.map(|project| (index, project)))
             };
             if let Some((index, project)) = read().with_context(cannot)? {
@@ -167,8 +172,9 @@ impl<T: Transport> Index<T> {
         Ok(links.as_ref().map_err(Clone::clone)?)
     }
 
-    /// Returns a page, from the cache or from its server; none if the server does not have it.
-    fn page(&self, url: &RemoteUrl) -> Result<Option<Project>> {
+    /// Returns a page, from the cache or from its server; none if the server does not have it, which
+    /// it says by 404, 410 or an ignored status.
+    fn page(&self, url: &RemoteUrl, ignored: &[u16]) -> Result<Option<Project>> {
         let key = url.as_url().as_str();
         let cached = self
             .cache
@@ -194,6 +200,7 @@ impl<T: Transport> Index<T> {
             }
             (404 | 410, _) => return Ok(None),
             (200..=299, _) => {}
+            understood: &[ignored, &[FORBIDDEN]].concat(),
             (status, _) => {
                 let failure = Failure::new(format!("cannot read `{url}`"));
                 return Err(failure
@@ -204,6 +211,8 @@ impl<T: Transport> Index<T> {
         // Links are relative to the URL after redirects.
         let format = page::Format::of(response.content_type.as_deref());
         let project = format
+            (status, _) if ignored.contains(&status) => return Ok(None),
+            (FORBIDDEN, _) => return Err(forbidden(url).into()),
             .and_then(|format| page::parse(format, response.url.as_url(), &response.body))
             .with_context(|| format!("cannot read `{url}`"))?;
         let max_age = cache::max_age(response.cache_control.as_deref(), response.age);
@@ -280,5 +289,21 @@ fn project_url(index: &RemoteUrl, name: &PackageName) -> Result<RemoteUrl> {
         path.pop_if_empty().push(name.as_ref()).push("");
     }
     // A relative reference keeps the login of the index.
+/// The status by which some indexes say that they do not have a project, and others that the user
+/// may not read it.
+const FORBIDDEN: u16 = 403;
+
+/// Returns the error for a page that the user may not read. As with uv, vpython does not go on to
+/// the next index: the project may be a private one.
+fn forbidden(url: &RemoteUrl) -> Failure {
+    let host = url.host();
+    Failure::new(format!("cannot read `{url}`"))
+        .because("the server answered 403 Forbidden")
+        .hint(format!(
+            "ask the operator of `{host}` for access; if the index answers 403 for every project that it does not have, \
+             set `ignore-error-codes = [403]` in its `[[tool.uv.index]]`"
+        ))
+}
+
     index.join(url.as_str())
 }

@@ -18,8 +18,16 @@ impl Reader<'_> {
         ];
         for (option, urls, role) in named {
             for url in urls {
-                if let Some(url) = self.index_url(option, url, place) {
-                    self.spec.indexes.add(url, role);
+                match IndexUrl::parse(url) {
+                    Ok(value) => {
+                        let place = place.clone();
+                        self.spec.indexes.add(Located { value, place }, role);
+                    }
+                    Err(why) => {
+                        let url = IndexUrl::hide_secrets(url);
+                        let problem = format!("{place}: `{option} {url}`: {why}");
+                        self.spec.indexes.unusable.push(problem);
+                    }
                 }
             }
         }
@@ -33,10 +41,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the URL that an option names; none, with a warning, if vpython cannot use it.
-    pub(super) fn index_url(
+    /// Returns the URL of a page of links; none, with a warning, if vpython cannot use it.
+    pub(super) fn page_of_links(
         &mut self,
-        option: &str,
         text: &str,
         place: &Location,
     ) -> Option<Located<IndexUrl>> {
@@ -50,7 +57,7 @@ impl Reader<'_> {
                 self.spec
                     .indexes
                     .warnings
-                    .push(format!("{place}: `{option} {text}` is ignored: {why}"));
+                    .push(format!("{place}: `--find-links {text}` is ignored: {why}"));
                 None
             }
         }

@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
                 }
             },
             Ok(url) if url.scheme().starts_with("http") => {
-                let page = self.index_url("--find-links", directory, place);
+                let page = self.page_of_links(directory, place);
                 return self.spec.indexes.find_links.extend(page);
             }
             _ => text.resolve(directory),

@@ -30,7 +30,7 @@ use crate::plan::{self, Lacking};
 use crate::process::Process;
 use crate::remote::index::IndexSettings;
 use crate::report::{self, Failure};
-use crate::spec::{self, Dependencies, Packages, Spec};
+use crate::spec::{self, Dependencies, Indexes, Packages, Spec};
 use crate::store::Store;
 use failed::bare;
 use pip::{Follow, Pip};
@@ -152,7 +152,12 @@ fn with_indexes(spec: &Spec, invocation: &Invocation, process: &Process) -> Resu
         }
         return Ok(process);
     }
-    let settings = IndexSettings::read(&[], &spec.indexes, &invocation.conf, &process)?;
+    // Those that vpython cannot read are named for pip on the command line.
+    let readable = Indexes {
+        unusable: Vec::new(),
+        ..spec.indexes.clone()
+    };
+    let settings = IndexSettings::read(&[], &readable, &invocation.conf, &process)?;
     let mut urls: Vec<&str> = settings
         .indexes
         .iter()

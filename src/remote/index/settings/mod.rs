@@ -90,6 +90,8 @@ pub struct ConfiguredIndex {
     pub name: Option<String>,
     /// What names it.
     pub by: NamedBy,
+    /// The statuses by which it says that it does not have a project, in addition to 404 and 410.
+    pub ignored_statuses: Vec<u16>,
 }
 
 impl IndexSettings {
@@ -115,6 +117,7 @@ impl IndexSettings {
                 .hint("name it by `http` or `https`, or have pip read it: `-vpython-tool fetch --build … -- --index-url URL`")
                 .into());
         }
+        settings.warnings = [warnings, spec.warnings.clone()].concat();
         Ok(settings)
     }
 
@@ -263,9 +266,12 @@ fn with_name_of_spec(default: ConfiguredIndex, spec: &Indexes) -> ConfiguredInde
         .named
         .iter()
         .find(|index| index.url.value == default.url);
-    ConfiguredIndex {
-        name: named.and_then(|index| index.name.clone()),
-        ..default
+    match named {
+        Some(named) => ConfiguredIndex {
+            by: default.by,
+            ..ConfiguredIndex::from(named)
+        },
+        None => default,
     }
 }
 
@@ -307,6 +313,7 @@ fn of_spec<T: Clone>(located: &Located<T>) -> Named<T> {
 impl From<Named<IndexUrl>> for ConfiguredIndex {
     fn from(named: Named<IndexUrl>) -> Self {
         Self {
+            ignored_statuses: usual_statuses(&named.value),
             url: named.value,
             name: None,
             by: named.by,
@@ -320,8 +327,19 @@ impl From<&SpecIndex> for ConfiguredIndex {
             url: index.url.value.clone(),
             name: index.name.clone(),
             by: NamedBy::Spec(index.url.place.clone()),
+            ignored_statuses: index
+                .ignored_statuses
+                .clone()
+                .unwrap_or_else(|| usual_statuses(&index.url.value)),
         }
     }
+}
+
+/// Returns the statuses by which an index says that it does not have a project, if nothing names
+/// them: `PyTorch`'s answers 403, as uv knows too.
+fn usual_statuses(index: &IndexUrl) -> Vec<u16> {
+    let is_pytorch = index.reveal().starts_with("https://download.pytorch.org/");
+    is_pytorch.then_some(403).into_iter().collect()
 }
 
 impl ConfiguredIndex {
@@ -331,6 +349,7 @@ impl ConfiguredIndex {
             url: IndexUrl::parse(PYPI).map_err(Failure::new)?,
             name: None,
             by: NamedBy::Default,
+            ignored_statuses: Vec::new(),
         })
     }
 }

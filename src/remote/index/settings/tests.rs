@@ -84,6 +84,7 @@ fn spec_index(url: &str, name: Option<&str>, role: IndexRole, line: usize) -> Sp
         },
         name: name.map(str::to_owned),
         role,
+        ignored_statuses: None,
     }
 }
 

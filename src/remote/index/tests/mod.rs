@@ -20,6 +20,7 @@ fn settings(indexes: &[&str], links: &[&str]) -> IndexSettings {
         url: url(text),
         name: None,
         by: NamedBy::Option("--index-url"),
+        ignored_statuses: Vec::new(),
     };
     let links = links.iter().map(|text| Named {
         value: url(text),
