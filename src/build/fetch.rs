@@ -2,6 +2,7 @@
 //! arrived, while the others are still on their way. No copy of a wheel remains.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use tracing::info_span;
@@ -13,6 +14,7 @@ use crate::plan::{Connection, Plan, PlannedWheel};
 use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
 use crate::report::Progress;
 use crate::store::Store;
+use crate::wheel::Metadata;
 
 /// The name of the archive in the directory that it is unpacked into. No scheme has it.
 const ARCHIVE: &str = "archive.whl";
@@ -21,7 +23,8 @@ const ARCHIVE: &str = "archive.whl";
 const IN_MEMORY: u64 = 32 << 20;
 
 /// Downloads and unpacks the wheels of a plan that are on a server and not in the store. Does
-/// nothing if there are none; `connect` is called only if there are some.
+/// nothing if there are none; `connect` is called only if there are some. Returns warnings about the
+/// wheels, a sentence each.
 ///
 /// # Errors
 /// A wheel cannot be downloaded, is not the planned one, or is not a wheel that every installer
@@ -30,7 +33,7 @@ pub fn fetch(
     plan: &Plan,
     store: &Store,
     connect: impl FnOnce() -> Result<Connection>,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let is_missing = |wheel: &PlannedWheel| {
         UnpackedWheel::load(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).is_err()
     };
@@ -38,7 +41,7 @@ pub fn fetch(
     let remote = wheels.filter_map(|wheel| Some((wheel, wheel.to_fetch.as_ref()?)));
     let mut missing: Vec<_> = remote.filter(|(wheel, _)| is_missing(wheel)).collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     // The largest first, so that the last one to finish is small.
     missing.sort_by(|(one, _), (other, _)| {
@@ -53,18 +56,21 @@ pub fn fetch(
         progress.finish_file();
         fetched
     });
-    results.into_iter().collect()
+    let warnings: Vec<Option<String>> = results.into_iter().collect::<Result<_>>()?;
+    Ok(warnings.into_iter().flatten().collect())
 }
 
-/// Downloads a wheel into the staging directory of its unpacked form, and unpacks it.
+/// Downloads a wheel into the staging directory of its unpacked form, and unpacks it. Returns a
+/// warning if its metadata is not what its index states.
 fn fetch_wheel(
     wheel: &PlannedWheel,
     file: &FileToFetch,
     store: &Store,
     connection: &Connection,
     progress: &Progress,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let part = progress.part(wheel.size);
+    let difference = OnceLock::new();
     let unpack = |staging: &Path| {
         let _fetching = info_span!("fetch", wheel = %wheel.name, bytes = wheel.size).entered();
         let cannot = || format!("cannot unpack `{}`", wheel.path.display());
@@ -75,11 +81,13 @@ fn fetch_wheel(
         if let Some(size) = file.size.filter(|size| *size <= IN_MEMORY) {
             let mut bytes = Vec::with_capacity(usize::try_from(size)?);
             connection.download(file, &mut bytes, Some(&part))?;
+            difference.get_or_init(|| file.difference(|name| Metadata::of_bytes(&bytes, name)));
             return unpack::unpack_bytes(wheel, &bytes, staging).with_context(cannot);
         }
         let path = staging.join(ARCHIVE);
         let mut sink = fs::create_new(&path, 0o600)?;
         connection.download(file, &mut sink, Some(&part))?;
+        difference.get_or_init(|| file.difference(|name| Metadata::of_wheel(&path, name)));
         let downloaded = PlannedWheel {
             path: path.clone(),
             ..wheel.clone()
@@ -89,5 +97,6 @@ fn fetch_wheel(
     };
     store.wheel(&wheel.sha256, &wheel.path, unpack, |directory| {
         UnpackedWheel::load(directory, wheel.sha256).map(drop)
-    })
+    })?;
+    Ok(difference.into_inner().flatten())
 }

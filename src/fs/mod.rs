@@ -133,6 +133,12 @@ pub fn create_new(path: &Path, mode: u32) -> Result<File> {
     create().with_context(|| format!("cannot create `{}`", path.display()))
 }
 
+/// Creates a file without a name in the directory for temporary files, for reading and writing. The
+/// system removes it when the last handle is closed, also if the process becomes another program.
+pub fn create_unnamed() -> Result<File> {
+    tempfile::tempfile().context("cannot create a temporary file")
+}
+
 /// Creates a new file with this content and exactly the permission bits `mode`.
 pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let mut file = create_new(path, mode)?;

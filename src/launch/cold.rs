@@ -43,7 +43,7 @@ pub(super) fn prepare(
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
         let connect = || plan::connect(&spec, invocation, process, &store.memo_directory());
-        build::fetch(&plan, store, connect)?;
+        invocation.warn(&build::fetch(&plan, store, connect)?);
         let warnings = info_span!("build the environment")
             .in_scope(|| build::environment(&plan, store, staging))?;
         invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));

@@ -101,8 +101,15 @@ impl Connection {
         IndexWheels::new(Arc::clone(&self.client), index, self.pinned.clone())
     }
 
-    /// Downloads a file into `sink`, and checks its size and its digest. `progress` counts the
-    /// bytes.
+    /// Checks whether a wheel is in one of pip's `find-links` directories.
+    pub(super) fn has_in_directory(&self, wheel: &Path) -> bool {
+        let parent = wheel.parent();
+        let mut directories = self.directories.iter();
+        directories.any(|directory| parent == Some(&*directory.value))
+    }
+
+    /// Downloads a file into `sink`, and checks its size and its digest, or copies it if this
+    /// process has downloaded it before. `progress` counts the bytes.
     ///
     /// # Errors
     /// The file cannot be downloaded, or is another one than expected.
@@ -133,6 +140,13 @@ const NAMES_INDEX: [&str; 7] = [
 /// # Errors
 /// Some of the options name an index, and others are only for pip: without the index, projects
 /// would come from another one.
+        if let Some(kept) = &file.kept {
+            let downloaded = kept.copy_to(sink)?;
+            if let Some(progress) = progress {
+                progress.advance(downloaded.size);
+            }
+            return Ok(downloaded);
+        }
 fn site_options(
     invocation: &Invocation,
     process: &Process,

@@ -71,7 +71,8 @@ impl<'a> Standalone<'a> {
     fn build(&self, sharing: Sharing, staged: &Path) -> Result<()> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
-        build::fetch(&self.plan, &self.store, connect)?;
+        self.invocation
+            .warn(&build::fetch(&self.plan, &self.store, connect)?);
         self.invocation.warn(&build::standalone(
             &self.plan,
             &self.store,

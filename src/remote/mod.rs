@@ -55,7 +55,7 @@ mod trouble;
 
 pub use client::Client;
 pub use download::{Download, Downloaded};
-pub use file_to_fetch::FileToFetch;
+pub use file_to_fetch::{FileToFetch, KeptFile};
 pub use parallel::{CONNECTIONS, in_parallel};
 pub use remote_url::{Login, Origin, RemoteUrl};
 pub use request::{ContentRange, Range, Request, Response};

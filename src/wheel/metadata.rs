@@ -1,6 +1,7 @@
 //! The core metadata of a wheel, from its `METADATA` file:
 //! <https://packaging.python.org/en/latest/specifications/core-metadata/>.
 
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -28,24 +29,62 @@ impl Metadata {
     /// It is not a zip archive, has no `METADATA`, or its metadata belongs to another project or
     /// version than its file name says.
     pub fn of_wheel(path: &Path, name: &WheelName) -> Result<Self> {
-        let context = || format!("cannot read `{}` as a wheel", path.display());
-        let file = fs::open_regular(path)?;
-        let read = || {
-            let listing = Listing::open(Source::file(&file)?)?;
-            let member = metadata_member(&listing, name);
-            let text = member
-                .map(|member| listing.read(member, fs::limits::METADATA.bytes))
-                .transpose()?
-                .flatten();
-            text.with_context(|| {
-                format!(
-                    "it has no `METADATA` of `{}` {}",
-                    name.project, name.version
-                )
-            })
+        Self::of_file(&fs::open_regular(path)?, path, name)
+    }
+
+    /// Like [`Self::of_wheel`], of an open file. Errors name it `path`.
+    ///
+    /// # Errors
+    /// Those of [`Self::of_wheel`].
+    pub fn of_file(file: &File, path: &Path, name: &WheelName) -> Result<Self> {
+        let read = || Self::of_source(Source::file(file)?, name);
+        read().with_context(|| format!("cannot read `{}` as a wheel", path.display()))
+    }
+
+    /// Like [`Self::of_wheel`], of the bytes of the wheel.
+    ///
+    /// # Errors
+    /// Those of [`Self::of_wheel`].
+    pub fn of_bytes(bytes: &[u8], name: &WheelName) -> Result<Self> {
+        Self::of_source(Source::memory(bytes, 0), name)
+    }
+
+    fn of_source(source: Source<'_>, name: &WheelName) -> Result<Self> {
+        let listing = Listing::open(source)?;
+        let member = metadata_member(&listing, name);
+        let text = member
+            .map(|member| listing.read(member, fs::limits::METADATA.bytes))
+            .transpose()?
+            .flatten();
+        let text = text.with_context(|| {
+            format!(
+                "it has no `METADATA` of `{}` {}",
+                name.project, name.version
+            )
+        })?;
+        Self::parse(&text, name)
+    }
+
+    /// Returns how `of_wheel` differs from this metadata, which was stated elsewhere, one phrase
+    /// each. The order of lines does not count.
+    #[must_use]
+    pub fn differences(&self, of_wheel: &Self) -> Vec<String> {
+        let without = |these: &[String], those: &[String]| -> Vec<String> {
+            let mut rest: Vec<String> = these.to_vec();
+            rest.retain(|line| !those.contains(line));
+            rest
         };
-        let text = read().with_context(context)?;
-        Self::parse(&text, name).with_context(context)
+        let only_stated = without(&self.requires_dist, &of_wheel.requires_dist).into_iter();
+        let only_there = without(&of_wheel.requires_dist, &self.requires_dist).into_iter();
+        let mut differences: Vec<String> = only_there
+            .map(|line| format!("the wheel requires `{line}`"))
+            .chain(only_stated.map(|line| format!("it does not require `{line}`")))
+            .collect();
+        if self.requires_python != of_wheel.requires_python {
+            let range = of_wheel.requires_python.as_deref().unwrap_or("*");
+            differences.push(format!("it requires Python `{range}`"));
+        }
+        differences
     }
 
     /// Parses the text of a `METADATA` of the wheel with this file name.

@@ -154,6 +154,9 @@ fn absent(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String
 /// request.
 const NAMED_OF_INDEX: usize = 5;
 
+/// The number of versions without an offered wheel that an error names.
+const PASSED_OVER: usize = 3;
+
 /// Returns each file of the project with the reason why it was rejected, sorted.
 fn rejected(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> {
     let (mut of_index, mut files): (Vec<WheelFile>, Vec<WheelFile>) = candidates
@@ -175,7 +178,32 @@ fn rejected(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String>
         .collect();
     rejected.sort();
     rejected.extend((more > 0).then(|| format!("{more} older wheels do not fit either")));
+    rejected.splice(0..0, passed_over(conflict, candidates));
     rejected
+}
+
+/// Returns the newest versions on an index that would satisfy the requirements and are not offered,
+/// each with the reason.
+fn passed_over(conflict: &Conflict, candidates: &Candidates<'_>) -> Vec<String> {
+    let Conflict {
+        project,
+        dependencies,
+        ..
+    } = conflict;
+    let wheelhouse = &candidates.filter.wheelhouse;
+    // Without any wheel, `absent` says why.
+    if wheelhouse.wheels(project).is_empty() {
+        return Vec::new();
+    }
+    let versions = wheelhouse.passed_over_on_index(project).into_iter();
+    let admitted = versions.filter(|(version, _)| {
+        let mut dependencies = dependencies.iter();
+        dependencies.all(|dependency| dependency.admits(version))
+    });
+    admitted
+        .take(PASSED_OVER)
+        .map(|(version, why)| format!("`{project}` {version} {why}"))
+        .collect()
 }
 
 /// Returns the reason why a file was rejected. If several requirements exclude it, one of the spec

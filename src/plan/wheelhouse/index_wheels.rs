@@ -5,6 +5,8 @@
 //! [`crawl`](mod@super::crawl) requests in advance what it will probably need. The first I/O error is
 //! kept, and ends the resolution.
 
+mod reasons;
+
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +14,12 @@ use std::sync::Arc;
 use anyhow::{Context, Error, Result};
 use pep440_rs::{Operator, Version};
 use pep508_rs::{PackageName, VersionOrUrl};
-use tempfile::TempDir;
+use tracing::debug;
 
 use super::{Place, WheelFile, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::remote::index::{Index, IndexFile, Listing, WheelMetadata};
-use crate::remote::{Client, FileToFetch};
+use crate::remote::{Client, FileToFetch, KeptFile};
 use crate::report::Failure;
 use crate::spec::Requirement;
 use crate::wheel::{Metadata, WheelName};
@@ -36,8 +38,6 @@ pub(in crate::plan) struct IndexWheels {
     wheels: Vec<IndexWheel>,
     /// The first error of an index.
     failure: Option<Error>,
-    /// The wheels that were downloaded to read them.
-    downloads: Option<TempDir>,
 }
 
 /// A wheel of an index.
@@ -46,8 +46,6 @@ pub(super) struct IndexWheel {
     /// What the index says about it; `None` for a wheel of a lock file.
     listed: Option<(Arc<Listing>, usize)>,
     metadata: Option<Metadata>,
-    /// The path and the digest of the whole wheel, if it was downloaded to read it.
-    downloaded: Option<(PathBuf, Digest)>,
 }
 
 impl IndexWheel {
@@ -77,7 +75,6 @@ impl IndexWheels {
             projects: HashMap::new(),
             wheels: Vec::new(),
             failure: None,
-            downloads: None,
         }
     }
 
@@ -124,6 +121,8 @@ impl IndexWheels {
                 file_name: file.file_name.clone(),
                 size: file.size,
                 sha256: file.hashes.sha256,
+                stated: None,
+                kept: None,
             };
             files.push(self.add(name, to_fetch, Some((Arc::clone(&listing), number))));
         }
@@ -141,7 +140,6 @@ impl IndexWheels {
             file,
             listed,
             metadata: None,
-            downloaded: None,
         });
         WheelFile {
             name: Arc::new(name),
@@ -151,37 +149,34 @@ impl IndexWheels {
         }
     }
 
-    /// Downloads a whole wheel once, to read it. Returns its path and digest. An error is kept,
-    /// since without the wheel an older version would be chosen.
-    fn download(&mut self, number: usize) -> Result<(PathBuf, Digest)> {
-        if let Some(known) = &self.wheels[number].downloaded {
-            return Ok(known.clone());
+    /// Downloads a whole wheel once, to read it, and keeps it. An error is kept too, since without
+    /// the wheel an older version would be chosen.
+    fn download(&mut self, number: usize) -> Result<&KeptFile> {
+        if self.wheels[number].file.kept.is_none() {
+            let download = || {
+                let file = fs::create_unnamed()?;
+                let wheel = &self.wheels[number].file;
+                let downloaded = self.client.download(&wheel.download(), &mut &file, None)?;
+                Ok(KeptFile::new(file, downloaded))
+            };
+            let kept = download().inspect_err(|error| {
+                self.failure
+                    .get_or_insert_with(|| Failure::of(error).into());
+            })?;
+            let wheel = &mut self.wheels[number].file;
+            wheel.size = Some(kept.downloaded().size);
+            wheel.sha256 = Some(kept.downloaded().sha256);
+            wheel.kept = Some(kept);
         }
-        let directory = match self.downloads.take() {
-            Some(directory) => directory,
-            None => tempfile::tempdir().context("cannot create a directory for downloads")?,
-        };
-        let directory = self.downloads.insert(directory).path();
-        let IndexWheel { file, .. } = &self.wheels[number];
-        let path = directory.join(format!("{number}-{}", file.file_name));
-        let mut sink = fs::create_new(&path, 0o600)?;
-        let downloaded = self.client.download(&file.download(), &mut sink, None);
-        let downloaded = downloaded.inspect_err(|error| {
-            self.failure
-                .get_or_insert_with(|| Failure::of(error).into());
-            // The next attempt writes a file of its own.
-            let _ = fs::remove_file(&path);
-        })?;
-        let whole = (path, downloaded.sha256);
-        self.wheels[number].downloaded = Some(whole.clone());
-        Ok(whole)
+        let kept = self.wheels[number].file.kept.as_ref();
+        kept.context("the wheel was not kept")
     }
 
     /// Requests the metadata of a wheel. An error is kept, since without it an older version would
     /// be chosen.
     fn request_metadata(&mut self, number: usize, name: &WheelName) -> Result<Metadata> {
         let wheel = &self.wheels[number];
-        let found = match wheel.listed() {
+        let found = match wheel.listed().filter(|_| wheel.file.kept.is_none()) {
             Some((listing, file)) => self.index.metadata(listing, file),
             None => Ok(WheelMetadata::NeedsWheel),
         };
@@ -189,45 +184,17 @@ impl IndexWheels {
             self.failure
                 .get_or_insert_with(|| Failure::of(error).into());
         });
-        match found? {
-            WheelMetadata::Content(text) => Metadata::parse(&text, name),
-            WheelMetadata::NeedsWheel => Metadata::of_wheel(&self.download(number)?.0, name),
+        if let WheelMetadata::Content(text) = found? {
+            match Metadata::parse(&text, name) {
+                Ok(stated) => {
+                    self.wheels[number].file.stated = Some(stated.clone());
+                    return Ok(stated);
+                }
+                Err(error) => debug!("cannot use the metadata that an index states: {error:#}"),
+            }
         }
-    }
-
-    /// Returns the reason why an index has no wheels of a project, as a sentence; `None` if it has
-    /// some, or was not asked.
-    fn why_none(&self, project: &PackageName) -> Option<String> {
-        let Some(listing) = self.projects.get(project)? else {
-            return Some(match self.index.disabled_by() {
-                Some(by) => format!("no package index is asked for `{project}`, because of {by}"),
-                None => format!("no package index has the project `{project}`"),
-            });
-        };
-        let Listing { project: page, .. } = &**listing;
-        let place = match &listing.source {
-            Some(source) => format!("the index `{}`", source.index),
-            None => "the page of links".to_owned(),
-        };
-        let yanked = page.wheels.iter().filter_map(|file| file.yanked.as_deref());
-        let reasons: Vec<&str> = yanked.collect();
-        let is_yanked = !reasons.is_empty() && reasons.len() == page.wheels.len();
-        Some(if is_yanked {
-            let reason = reasons.iter().find(|reason| !reason.is_empty());
-            let reason = reason.map(|reason| format!(" ({reason})"));
-            format!(
-                "all wheels of `{project}` on {place} were yanked{}; only a requirement of an exact version uses one",
-                reason.unwrap_or_default()
-            )
-        } else if !page.wheels.is_empty() {
-            return None;
-        } else if listing.newer + listing.undated > 0 {
-            format!("`--exclude-newer` leaves out all wheels of `{project}` on {place}")
-        } else if page.source_distributions > 0 {
-            format!("{place} has only source distributions of `{project}`")
-        } else {
-            format!("{place} has no wheels of `{project}`")
-        })
+        let shown = self.wheels[number].shown_path();
+        Metadata::of_file(self.download(number)?.file(), &shown, name)
     }
 }
 
@@ -306,24 +273,6 @@ impl Wheelhouse {
         self.of_indexes.as_mut()?.failure.take()
     }
 
-    /// Returns the reason why the indexes have no wheels of a project, as a sentence.
-    pub fn why_none_on_index(&self, project: &PackageName) -> Option<String> {
-        self.of_indexes.as_ref()?.why_none(project)
-    }
-
-    /// Checks whether an index has source distributions of a project, as far as it was asked.
-    pub fn has_sources_on_index(&self, project: &PackageName) -> bool {
-        let listing = self
-            .of_indexes
-            .as_ref()
-            .and_then(|of_indexes| of_indexes.projects.get(project));
-        listing.is_some_and(|listing| {
-            listing
-                .as_ref()
-                .is_some_and(|listing| listing.project.source_distributions > 0)
-        })
-    }
-
     /// Returns the metadata of a wheel of an index.
     pub(super) fn metadata_of_index(
         &mut self,
@@ -344,12 +293,10 @@ impl Wheelhouse {
     /// file where it states none.
     pub(super) fn digest_of_index(&mut self, number: usize) -> Result<Digest> {
         let of_indexes = self.of_indexes.as_mut().context("no index is used")?;
-        if let Some(digest) = of_indexes.wheels[number].file.sha256 {
-            return Ok(digest);
+        match of_indexes.wheels[number].file.sha256 {
+            Some(digest) => Ok(digest),
+            None => Ok(of_indexes.download(number)?.downloaded().sha256),
         }
-        let (_, digest) = of_indexes.download(number)?;
-        of_indexes.wheels[number].file.sha256 = Some(digest);
-        Ok(digest)
     }
 }
 

@@ -16,7 +16,7 @@ use tracing::debug;
 use crate::fs::{self, Digest};
 
 /// The version of the form of entries: a later one uses other file names.
-const VERSION: &str = "v1";
+const VERSION: &str = "v2";
 
 /// The maximum size of all entries, in bytes: the parsed pages of about 5,000 projects. Beyond it,
 /// the entries that were confirmed the longest ago are removed, down to half.

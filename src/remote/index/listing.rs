@@ -1,6 +1,7 @@
 //! The wheels of a project that a resolver may choose from, and the index that provides them.
 
 use anyhow::Result;
+use pep508_rs::PackageName;
 
 use super::project::{IndexFile, Project};
 use super::settings::NamedBy;
@@ -57,6 +58,21 @@ impl Listing {
         self.project
             .wheels
             .retain(|file| known.insert(file.file_name.clone()));
+    }
+
+    /// Returns what the index says about the project, and what is unusual about its page, one sentence
+    /// each.
+    #[must_use]
+    pub fn remarks(&self, project: &PackageName) -> Vec<String> {
+        let Some(Source { index, .. }) = &self.source else {
+            return Vec::new();
+        };
+        let status = self.project.status.iter();
+        let status = status.map(|status| format!("`{project}` is {status} on the index `{index}`"));
+        let warnings = self.project.warnings.iter();
+        let warnings = warnings
+            .map(|warning| format!("the page of `{project}` on the index `{index}`: {warning}"));
+        status.chain(warnings).collect()
     }
 
     /// Returns the URL of a file, with the login of the index if both have the same origin.

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, ensure};
 use tracing::debug;
 
+use super::listing::Listing;
 use super::project::{IndexFile, Sidecar};
 use super::remote_file::RemoteFile;
 use super::transport::Transport;
@@ -39,25 +40,33 @@ pub enum WheelMetadata {
 /// The origins whose servers do not send ranges, as far as this run knows.
 pub(super) type WithoutRanges = Mutex<HashSet<Origin>>;
 
-/// Requests the metadata file of a wheel; none if the server does not have it.
+/// Requests the metadata file of a wheel; none if the index names none, or it cannot be had. The
+/// caller then reads the wheel, whose error is better.
 ///
 /// # Errors
-/// The request fails, or the file has another digest than the index states.
+/// The file has another digest than the index states.
 pub(super) fn of_sidecar(
     transport: &dyn Transport,
     file: &IndexFile,
-    url: &RemoteUrl,
+    listing: &Listing,
 ) -> Result<Option<Vec<u8>>> {
     let expected = match file.metadata {
         Sidecar::Absent => return Ok(None),
         Sidecar::Unhashed => None,
         Sidecar::Hashed(digest) => Some(digest),
     };
-    let response = transport.get(&Request::new(url, METADATA.bytes))?;
-    if response.status != 200 {
-        debug!(%url, status = response.status, "the index has no metadata file");
-        return Ok(None);
-    }
+    let url = listing.url_of(&file.metadata_url())?;
+    let response = match transport.get(&Request::new(&url, METADATA.bytes)) {
+        Ok(response) if response.status == 200 => response,
+        Ok(response) => {
+            debug!(%url, status = response.status, "the index has no metadata file");
+            return Ok(None);
+        }
+        Err(error) => {
+            debug!(%url, "cannot read the metadata file: {error:#}");
+            return Ok(None);
+        }
+    };
     let found = Digest::of(&response.body);
     if let Some(expected) = expected.filter(|expected| *expected != found) {
         let what = format!(

@@ -27,7 +27,7 @@ use pep508_rs::PackageName;
 pub use listing::{Listing, Source};
 pub use metadata::WheelMetadata;
 pub use page::{Format, parse as parse_page};
-pub use project::{IndexFile, Project, Sidecar};
+pub use project::{IndexFile, Project};
 pub use settings::{ConfiguredIndex, IndexSettings, Named, NamedBy};
 pub use timestamp::Timestamp;
 pub use transport::Transport;
@@ -232,7 +232,7 @@ impl<T: Transport> Index<T> {
     /// Returns the `METADATA` of a wheel of a listing, if it can be read without the whole wheel.
     ///
     /// # Errors
-    /// The metadata file that the index names cannot be requested, or has another digest.
+    /// The metadata file that the index names has another digest than the index states.
     pub fn metadata(&self, listing: &Listing, file: &IndexFile) -> Result<WheelMetadata> {
         // A wheel with a digest never changes; other metadata is not cached.
         let key = file
@@ -265,11 +265,8 @@ impl<T: Transport> Index<T> {
     }
 
     fn request_metadata(&self, listing: &Listing, file: &IndexFile) -> Result<WheelMetadata> {
-        if file.metadata != Sidecar::Absent {
-            let url = listing.url_of(&file.metadata_url())?;
-            if let Some(content) = metadata::of_sidecar(&self.transport, file, &url)? {
-                return Ok(WheelMetadata::Content(content));
-            }
+        if let Some(content) = metadata::of_sidecar(&self.transport, file, listing)? {
+            return Ok(WheelMetadata::Content(content));
         }
         let url = listing.url_of(&file.url)?;
         Ok(metadata::of_ranges(

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::timestamp::Timestamp;
 use crate::fs::Digest;
+use crate::wheel::WheelName;
 
 /// The answer of one index for one project.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,13 +20,39 @@ pub struct Project {
     pub versions: Vec<String>,
     /// The wheels, in the order of the page. The names of the files are not parsed.
     pub wheels: Vec<IndexFile>,
-    /// The number of source distributions on the page.
-    pub source_distributions: usize,
+    /// The versions of the source distributions on the page that were not yanked, as written in the
+    /// names of their files.
+    pub source_versions: Vec<String>,
     /// The status of the project (PEP 792), if it is not `active`: `archived`, `quarantined` or
     /// `deprecated`.
     pub status: Option<String>,
     /// Deviations of the page that its maintainer should know about, one sentence each.
     pub warnings: Vec<String>,
+}
+
+impl Project {
+    /// Returns the versions that installers pass over unless they are required exactly, or have no
+    /// wheel at all, each with the reason as the rest of a sentence: `was yanked`.
+    #[must_use]
+    pub fn versions_without_wheel(&self) -> Vec<(Version, String)> {
+        let mut found: BTreeMap<Version, String> = BTreeMap::new();
+        let sources = self.source_versions.iter();
+        found.extend(sources.filter_map(|version| {
+            let why = "has only a source distribution".to_owned();
+            Some((version.parse().ok()?, why))
+        }));
+        for file in &self.wheels {
+            let Some(version) = file.version() else {
+                continue;
+            };
+            match file.yanked.as_deref() {
+                None => drop(found.remove(&version)),
+                Some("") => drop(found.insert(version, "was yanked".to_owned())),
+                Some(reason) => drop(found.insert(version, format!("was yanked ({reason})"))),
+            }
+        }
+        found.into_iter().collect()
+    }
 }
 
 /// A wheel on a page of an index.
@@ -55,6 +83,11 @@ pub struct IndexFile {
 }
 
 impl IndexFile {
+    /// Returns the version in the name of the file.
+    fn version(&self) -> Option<Version> {
+        Some(WheelName::parse(&self.file_name).ok()?.version)
+    }
+
     /// Returns the URL of the metadata file (PEP 658), whether or not the index has it.
     #[must_use]
     pub fn metadata_url(&self) -> String {

@@ -94,6 +94,8 @@ impl<'a> Choice<'a> {
             file_name: file_name.clone(),
             size: *size,
             sha256: Some(*sha256),
+            stated: None,
+            kept: None,
         })
     }
 

@@ -229,7 +229,7 @@ mod tests {
             },
         ];
         assert_eq!(project.wheels, expected);
-        assert_eq!(project.source_distributions, 1);
+        assert_eq!(project.source_versions, ["2"]);
         assert_eq!(project.status.as_deref(), Some("deprecated"));
         let warning = "it has version 1.5 of the index API, and vpython knows 1.4";
         assert_eq!(project.warnings, [warning]);

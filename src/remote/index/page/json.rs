@@ -43,7 +43,11 @@ pub(super) fn parse(url: &Url, content: &[u8]) -> anyhow::Result<Project> {
 fn add(project: &mut Project, base: &Url, file: File<'_>) {
     match link::kind(&file.filename) {
         link::Kind::Wheel if link::is_file_name(&file.filename) => {}
-        link::Kind::Source => return project.source_distributions += 1,
+        link::Kind::Source => {
+            let is_yanked = !matches!(file.yanked, None | Some(Flag::Is(false)));
+            let version = link::source_version(&file.filename).filter(|_| !is_yanked);
+            return project.source_versions.extend(version);
+        }
         _ => return,
     }
     let url = if link::is_plain(&file.url) {
@@ -253,7 +257,7 @@ mod tests {
                     ..IndexFile::default()
                 },
             ],
-            source_distributions: 1,
+            source_versions: vec!["1".into()],
             status: Some("archived".into()),
             warnings: Vec::new(),
         };

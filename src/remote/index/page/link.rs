@@ -29,21 +29,34 @@ pub(super) enum Kind {
 
 /// Returns the kind of a file by its name.
 pub(super) fn kind(file_name: &str) -> Kind {
-    let ends_with = |extension: &str| {
-        let at = file_name.len().checked_sub(extension.len());
-        at.and_then(|at| file_name.get(at..))
-            .is_some_and(|end| end.eq_ignore_ascii_case(extension))
-    };
-    if ends_with(".whl") {
+    if without(file_name, ".whl").is_some() {
         Kind::Wheel
-    } else if SOURCE_EXTENSIONS.into_iter().any(ends_with) {
+    } else if source_stem(file_name).is_some() {
         Kind::Source
     } else {
         Kind::Other
     }
 }
 
-/// Adds the file that a link leads to, if it is a wheel, and counts source distributions.
+/// Returns the version in the name of a source distribution, as written there (PEP 625).
+pub(super) fn source_version(file_name: &str) -> Option<String> {
+    let (_, version) = source_stem(file_name)?.rsplit_once('-')?;
+    Some(version.to_owned())
+}
+
+fn source_stem(file_name: &str) -> Option<&str> {
+    let mut extensions = SOURCE_EXTENSIONS.into_iter();
+    extensions.find_map(|extension| without(file_name, extension))
+}
+
+/// Returns the part of a file name before an extension, whatever its case.
+fn without<'n>(file_name: &'n str, extension: &str) -> Option<&'n str> {
+    let at = file_name.len().checked_sub(extension.len())?;
+    let (stem, end) = file_name.split_at_checked(at)?;
+    end.eq_ignore_ascii_case(extension).then_some(stem)
+}
+
+/// Adds the file that a link leads to, if it is a wheel, or the version of a source distribution.
 ///
 /// `complete` fills in the facts that the page states next to the link.
 pub(super) fn add(
@@ -71,7 +84,12 @@ pub(super) fn add(
             complete(&mut file);
             project.wheels.push(file);
         }
-        Kind::Source => project.source_distributions += 1,
+        Kind::Source => {
+            let mut file = IndexFile::default();
+            complete(&mut file);
+            let version = source_version(&file_name).filter(|_| file.yanked.is_none());
+            project.source_versions.extend(version);
+        }
         Kind::Other => {}
     }
 }

@@ -7,7 +7,7 @@ mod metadata;
 mod served;
 mod table;
 
-use super::project::Hashes;
+use super::project::{Hashes, Sidecar};
 
 use super::*;
 use crate::spec::IndexUrl;
