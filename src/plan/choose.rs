@@ -95,8 +95,10 @@ pub(super) fn choose_or_fetch(
         evidence
             .warnings
             .extend(connection.warnings.iter().cloned());
-        wheelhouse.attach(connection.wheels());
-        choose_among(&mut wheelhouse, spec, interpreter, evidence)?
+        connection.attach_to(&mut wheelhouse, memo, evidence)?;
+        let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
+        evidence.remarks.extend(wheelhouse.remarks_on_indexes());
+        wheels
     };
     wheelhouse.remember();
     Ok(wheels)

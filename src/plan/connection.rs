@@ -2,17 +2,20 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::wheelhouse::{IndexWheels, pinned};
+use super::Evidence;
+use super::wheelhouse::{IndexWheels, Wheelhouse, pinned};
 use crate::invocation::{Conf, Invocation};
 use crate::process::Process;
-use crate::remote::index::{Freshness, Index, IndexSettings, Options, Timestamp};
+use crate::remote::index::{
+    DirectUrls, Freshness, Index, IndexSettings, Named, Options, Timestamp,
+};
 use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Settings};
 use crate::report::progress::Part;
 use crate::report::{self, Failure};
@@ -50,6 +53,8 @@ pub struct Connection {
     client: Arc<Client>,
     index: Arc<Index<Arc<Client>>>,
     pinned: HashSet<(PackageName, Version)>,
+    /// The directories of pip's `find-links`, outside the spec.
+    directories: Vec<Named<PathBuf>>,
     /// Warnings about the settings, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -73,6 +78,7 @@ impl Connection {
         settings.warnings.extend(of_pip);
         let connections = settings.connections(Settings::of(process));
         let warnings = std::mem::take(&mut settings.warnings);
+        let directories = std::mem::take(&mut settings.directories);
         let client = Arc::new(Client::new(process, connections)?);
         // A URL that is not valid is an error where it is requested, which says what names it.
         let urls = settings.urls().map(|url| RemoteUrl::parse(url.reveal()));
@@ -93,12 +99,25 @@ impl Connection {
             pinned: pinned_of(spec),
             warnings,
         })
+            directories,
     }
 
-    /// Returns the wheels of the indexes, for a wheelhouse.
-    pub(super) fn wheels(&self) -> IndexWheels {
-        let index = Arc::clone(&self.index);
-        IndexWheels::new(Arc::clone(&self.client), index, self.pinned.clone())
+    /// Adds the wheels of the indexes to a wheelhouse, after those of pip's `find-links` directories.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub(super) fn attach_to(
+        &self,
+        wheelhouse: &mut Wheelhouse,
+        memo: &Path,
+        evidence: &mut Evidence,
+    ) -> Result<()> {
+        for Named { value, by } in &self.directories {
+            wheelhouse.add_configured(value, by, memo, evidence)?;
+        }
+        let (client, index) = (Arc::clone(&self.client), Arc::clone(&self.index));
+        wheelhouse.attach(IndexWheels::new(client, index, self.pinned.clone()));
+        Ok(())
     }
 
     /// Checks whether a wheel is in one of pip's `find-links` directories.

@@ -1,6 +1,8 @@
 //! The wheels of a spec from its package indexes, for this machine and for the other platforms that
 //! the spec names: what `fetch` downloads.
 
+use std::path::PathBuf;
+
 use anyhow::{Error, Result};
 use pep508_rs::PackageName;
 
@@ -23,6 +25,8 @@ pub struct SystemWheels {
     pub title: String,
     /// The files to download, so that the spec is satisfied as far as possible.
     pub to_fetch: Vec<FileToFetch>,
+    /// The files to copy from directories of pip's `find-links`.
+    pub to_copy: Vec<PathBuf>,
     /// The reason why the spec is not satisfied, if it is not.
     pub refusal: Option<Error>,
 }
@@ -35,12 +39,14 @@ pub struct SystemWheels {
 /// # Errors
 /// The platforms cannot be determined, no interpreter satisfies the spec, a directory cannot be
 /// read, or an index cannot be read.
+///
+/// Returns the systems, and warnings about the directories and the indexes, one sentence each.
 pub fn choose_from_index(
     spec: &Spec,
     is_upgraded: &dyn Fn(&PackageName) -> bool,
     connection: &Connection,
     caller: Caller<'_>,
-) -> Result<Vec<SystemWheels>> {
+) -> Result<(Vec<SystemWheels>, Vec<String>)> {
     let Caller {
         invocation,
         process,
@@ -50,12 +56,13 @@ pub fn choose_from_index(
     let mut evidence = Evidence::default();
     let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
     if spec.wants_no_wheels() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     progress::phase("choosing the wheels");
     let mut local = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let mut remote = Wheelhouse::open(spec, invocation, memo, &mut Evidence::default())?;
-    remote.attach(connection.wheels());
+    let mut of_remote = Evidence::default();
+    connection.attach_to(&mut remote, memo, &mut of_remote)?;
     let mut packages = spec.packages.clone();
     let mut chosen = Vec::new();
     for (title, facts) in systems(here, &targets) {
@@ -71,8 +78,13 @@ pub fn choose_from_index(
         if let Packages::Required(requirements) = &mut packages {
             prefer(requirements, &wheels, &|_| false);
         }
+        let in_directories = wheels.iter().map(|wheel| &wheel.path);
         chosen.push(SystemWheels {
             title,
+            to_copy: in_directories
+                .filter(|path| connection.has_in_directory(path) && !local.has_directory_of(path))
+                .cloned()
+                .collect(),
             to_fetch: wheels
                 .into_iter()
                 .filter_map(|wheel| wheel.to_fetch)
@@ -81,7 +93,8 @@ pub fn choose_from_index(
         });
     }
     local.remember();
-    Ok(chosen)
+    let warnings = [of_remote.warnings, remote.remarks_on_indexes()].concat();
+    Ok((chosen, warnings))
 }
 
 /// The wheels of a system, and the reason why they do not satisfy the spec.

@@ -81,7 +81,7 @@ pub fn make(
         evidence
             .warnings
             .extend(connection.warnings.iter().cloned());
-        wheelhouse.attach(connection.wheels());
+        connection.attach_to(&mut wheelhouse, memo, &mut evidence)?;
     }
     let mut plans = Vec::new();
     // Resolve each platform in turn; earlier results are preferred for later platforms.
@@ -122,6 +122,7 @@ pub fn make(
         bound: None,
         warnings: Vec::new(),
     };
+    evidence.warnings.extend(wheelhouse.remarks_on_indexes());
     wheelhouse.remember();
     Ok((lock, evidence.warnings))
 }

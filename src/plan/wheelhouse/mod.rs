@@ -202,6 +202,12 @@ impl Wheelhouse {
             .map(|directory| directory.path.as_path())
     }
 
+    /// Checks whether a file is in one of the directories.
+    pub fn has_directory_of(&self, file: &Path) -> bool {
+        file.parent()
+            .is_some_and(|directory| self.listed.contains(directory))
+    }
+
     /// Returns the path of a wheel.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
         match wheel.place {

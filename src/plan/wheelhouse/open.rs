@@ -14,6 +14,7 @@ use super::{Directory, Place, SkippedFile, WheelFile, Wheelhouse};
 use crate::fs;
 use crate::invocation::{Invocation, WheelsSource};
 use crate::plan::Evidence;
+use crate::remote::index::NamedBy;
 use crate::report::Failure;
 use crate::spec::{Packages, Spec};
 use crate::wheel::WheelName;
@@ -118,6 +119,26 @@ impl Wheelhouse {
                 .extend(wheelhouse.warnings_of_other_users());
         }
         Ok(wheelhouse)
+    }
+
+    /// Adds the wheels of a directory that a setting of pip names, after those of the others. A
+    /// missing one is a warning.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn add_configured(
+        &mut self,
+        path: &Path,
+        by: &NamedBy,
+        memo: &Path,
+        evidence: &mut Evidence,
+    ) -> Result<()> {
+        if !self.add(path, memo, evidence)? {
+            let path = path.display();
+            let warning = format!("the directory `{path}` ({by}) does not exist; it is skipped");
+            evidence.warnings.push(warning);
+        }
+        Ok(())
     }
 
     /// Returns the path of a file in the spec's own directories, not the caller's.

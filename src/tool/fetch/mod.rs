@@ -41,12 +41,13 @@ use system::Fetching;
 const INDEX_URL: &str = "PIP_INDEX_URL";
 const EXTRA_INDEX_URL: &str = "PIP_EXTRA_INDEX_URL";
 
-/// Fetches the missing wheels of the spec of a command line, and prints the new files. Updates a lock file that no longer matches its spec. Returns the exit code, which is
-/// 1 if pip can fetch only some of the missing wheels.
+/// Fetches the missing wheels of the spec of a command line, and prints the new files. Updates a
+/// lock file that no longer matches its spec. Returns the exit code, which is 1 if only some of the
+/// missing wheels could be fetched.
 ///
 /// # Errors
-/// There is no directory to fetch wheels into; the interpreter has no pip, or pip cannot fetch
-/// anything; the fetched wheels do not satisfy the spec.
+/// There is no directory to fetch wheels into; nothing can be fetched; with `--build`, the
+/// interpreter has no pip; the fetched wheels do not satisfy the spec.
 pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     if options.yes && !options.prune {
         return Err(Failure::new("`--yes` of `-vpython-tool fetch` requires `--prune`").into());
@@ -97,15 +98,15 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     let memo = &store.memo_directory();
-    let is_complete = if options.build {
+    let code = if options.build {
         let options = &with_site_options(options, invocation);
         let process = &with_indexes(&spec, invocation, process)?;
-        fill(options, &spec, invocation, process, memo)?
+        i32::from(!fill(options, &spec, invocation, process, memo)?)
     } else {
         native::run(options, &spec, invocation, process, memo)?
     };
-    if !is_complete {
-        return Ok(1);
+    if code != 0 {
+        return Ok(code);
     }
     // Everything that was missing is present: upgrade, or update the lock file.
     if is_upgrade {

@@ -2,7 +2,7 @@
 //! that no directory has are downloaded, several at a time.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use pep508_rs::PackageName;
@@ -15,12 +15,14 @@ use crate::plan::{self, Caller, Connection, SystemWheels, Use};
 use crate::process::Process;
 use crate::remote::index::Timestamp;
 use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
+use crate::report::progress::Part;
 use crate::report::{self, Failure, Progress};
 use crate::spec::Spec;
 use crate::tool::lock;
+use crate::wheel::Metadata;
 
 /// Fetches the wheels that a spec requires and that no directory has, and prints the new files.
-/// Returns whether all wheels are present.
+/// Returns the exit code: 0 if all wheels are present, and 1 if only some could be fetched.
 ///
 /// # Errors
 /// A setting or an option is invalid, an index cannot be read, or no wheel can be fetched.
@@ -30,14 +32,14 @@ pub(super) fn run(
     invocation: &Invocation,
     process: &Process,
     memo: &Path,
-) -> Result<bool> {
+) -> Result<i32> {
     let connection = connect(options, spec, invocation, process, memo)?;
     invocation.warn(&connection.warnings);
     let names = lock::names(&options.upgrade, "fetch")?;
     if !options.upgrade.is_empty()
         && !upgrade::is_possible(&names, spec, invocation, process, memo)?
     {
-        return Ok(true);
+        return Ok(0);
     }
     let is_upgraded =
         |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
@@ -51,17 +53,20 @@ pub(super) fn run(
         process,
         memo,
     };
-    let systems = plan::choose_from_index(spec, &is_upgraded, &connection, caller)?;
-    // A wheel that several systems use is downloaded once.
-    let mut files: BTreeMap<&str, &FileToFetch> = BTreeMap::new();
-    for file in systems.iter().flat_map(|system| &system.to_fetch) {
-        files.insert(&file.file_name, file);
+    let (systems, warnings) = plan::choose_from_index(spec, &is_upgraded, &connection, caller)?;
+    invocation.warn(&warnings);
+    // A wheel that several systems use is fetched once.
+    let mut files: BTreeMap<String, Wanted<'_>> = BTreeMap::new();
+    for system in &systems {
+        let remote = system.to_fetch.iter().map(Wanted::Remote);
+        let local = system.to_copy.iter().map(|path| Wanted::Local(path));
+        files.extend(remote.chain(local).map(|file| (file.name(), file)));
     }
-    let files: Vec<&FileToFetch> = files.into_values().collect();
+    let files: Vec<Wanted<'_>> = files.into_values().collect();
     let failures = match (&files[..], destination) {
         ([], _) => Vec::new(),
         (_, None) => return Err(no_destination().into()),
-        (files, Some(destination)) => download(files, &destination, &connection)?,
+        (files, Some(destination)) => fetch(files, &destination, &connection, invocation)?,
     };
     if files.is_empty() && systems.iter().all(|system| system.refusal.is_none()) {
         report::notice(if options.upgrade.is_empty() {
@@ -71,6 +76,53 @@ pub(super) fn run(
         });
     }
     finish(&systems, files.len(), failures)
+}
+
+/// A wheel to fetch.
+#[derive(Debug, Clone, Copy)]
+enum Wanted<'a> {
+    /// From a server.
+    Remote(&'a FileToFetch),
+    /// From a directory of pip's `find-links`.
+    Local(&'a Path),
+}
+
+impl Wanted<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Remote(file) => file.file_name.clone(),
+            Self::Local(path) => path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        }
+    }
+
+    /// Returns the size in bytes, as far as it is known, of what is to be downloaded.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Remote(file) => file.size,
+            Self::Local(_) => Some(0),
+        }
+    }
+
+    /// Writes the file to a new path. Returns a warning if its metadata is not what its index states.
+    fn write(
+        &self,
+        path: &Path,
+        connection: &Connection,
+        part: &Part<'_>,
+    ) -> Result<Option<String>> {
+        match self {
+            Self::Remote(file) => {
+                let mut sink = fs::create_new(path, 0o644)?;
+                connection.download(file, &mut sink, Some(part))?;
+                Ok(file.difference(|name| Metadata::of_wheel(path, name)))
+            }
+            Self::Local(from) => fs::copy_new(from, path).map(|()| None),
+        }
+    }
 }
 
 /// Returns the command line without the wheel directories that do not exist.
@@ -126,12 +178,13 @@ fn connect(
     })
 }
 
-/// Downloads files into a directory, and prints the path of each. Each file has its name as soon as
-/// it is complete, whatever happens to the others. Returns the errors.
-fn download(
-    files: &[&FileToFetch],
+/// Fetches files into a directory, and prints the path of each. Each file has its name as soon as it
+/// is complete, whatever happens to the others. Returns the errors.
+fn fetch(
+    files: &[Wanted<'_>],
     destination: &Path,
     connection: &Connection,
+    invocation: &Invocation,
 ) -> Result<Vec<anyhow::Error>> {
     let s = if files.len() == 1 { "" } else { "s" };
     report::notice(&format!(
@@ -142,28 +195,29 @@ fn download(
     fs::create_dir_all(destination, 0o777)?;
     staging::remove_left_behind(destination)?;
     let staging = Staging::make(destination)?;
-    let size = files.iter().filter_map(|file| file.size).sum();
+    let size = files.iter().filter_map(Wanted::size).sum();
     let progress = Progress::download(files.len() as u64, size);
     // The largest first, so that the last one to finish is small.
     let mut largest_first = files.to_vec();
     largest_first.sort_by(|one, other| {
-        let by_size = other.size.cmp(&one.size);
-        by_size.then_with(|| one.file_name.cmp(&other.file_name))
+        let by_size = other.size().cmp(&one.size());
+        by_size.then_with(|| one.name().cmp(&other.name()))
     });
-    let results = in_parallel(CONNECTIONS, &largest_first, |file| -> Result<PathBuf> {
-        let part = progress.part(file.size.unwrap_or(0));
-        let path = staging.path().join(&file.file_name);
-        let mut sink = fs::create_new(&path, 0o644)?;
-        let downloaded = connection.download(file, &mut sink, Some(&part));
+    let results = in_parallel(CONNECTIONS, &largest_first, |file| -> Result<_> {
+        let (part, name) = (progress.part(file.size().unwrap_or(0)), file.name());
+        let written = file.write(&staging.path().join(&name), connection, &part);
         progress.finish_file();
-        downloaded.with_context(|| format!("cannot fetch `{}`", file.file_name))?;
-        staging.publish(&file.file_name, destination)
+        let warning = written.with_context(|| format!("cannot fetch `{name}`"))?;
+        Ok((staging.publish(&name, destination)?, warning))
     });
     drop(progress);
     let (mut new_files, mut failures) = (Vec::new(), Vec::new());
     for result in results {
         match result {
-            Ok(path) => new_files.push(path),
+            Ok((path, warning)) => {
+                invocation.warn(&warning);
+                new_files.push(path);
+            }
             Err(error) => failures.push(error),
         }
     }
@@ -174,8 +228,8 @@ fn download(
     Ok(failures)
 }
 
-/// Reports what is still missing of `count` wheels to fetch. Returns whether nothing is.
-fn finish(systems: &[SystemWheels], count: usize, failures: Vec<anyhow::Error>) -> Result<bool> {
+/// Reports what is still missing of `count` wheels to fetch. Returns the exit code.
+fn finish(systems: &[SystemWheels], count: usize, failures: Vec<anyhow::Error>) -> Result<i32> {
     let fetched = count - failures.len();
     let refusals = systems.iter().filter_map(|system| {
         let failure = Failure::of(system.refusal.as_ref()?);
@@ -184,10 +238,11 @@ fn finish(systems: &[SystemWheels], count: usize, failures: Vec<anyhow::Error>) 
         Some(failure.because_of(platform).into())
     });
     let mut errors: Vec<anyhow::Error> = failures.into_iter().chain(refusals).collect();
-    // The only error is that of the run, if it has fetched nothing.
-    if errors.len() == 1 && fetched == 0 {
-        return Err(errors.remove(0));
-    }
+    let last = if fetched == 0 { errors.pop() } else { None };
     errors.iter().for_each(report::error);
-    Ok(errors.is_empty())
+    match last {
+        // Nothing was fetched: the errors are those of the run, whose last one sets the exit code.
+        Some(error) => Err(error),
+        None => Ok(i32::from(!errors.is_empty())),
+    }
 }

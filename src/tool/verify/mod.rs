@@ -28,6 +28,12 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     // Without a store nothing is cached: no file can exist below `/dev/null`.
     let memo = Store::look(invocation, process)
         .map_or_else(|_| "/dev/null".into(), |store| store.memo_directory());
+    if spec.may_fetch(invocation) {
+        invocation.notice(|| {
+            "`verify` reads the wheel directories only, whatever a launch may fetch; `explain` and `lock` read the indexes too"
+                .to_owned()
+        });
+    }
     let verification = plan::verify(&spec, invocation, process, &memo)?;
     invocation.warn(
         text.warnings
