@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
@@ -83,6 +83,7 @@ impl Connection {
         // A URL that is not valid is an error where it is requested, which says what names it.
         let urls = settings.urls().map(|url| RemoteUrl::parse(url.reveal()));
         urls.flatten().for_each(|url| client.remember_login(&url));
+        let direct = direct_urls(spec, &client)?;
         let options = Options {
             cache: Some(memo.with_file_name(CACHE)),
             freshness: if options.is_refreshed {
@@ -91,15 +92,16 @@ impl Connection {
                 Freshness::Fresh
             },
             exclude_newer: options.exclude_newer,
+            direct,
         };
         let index = Arc::new(Index::new(Arc::clone(&client), settings, options));
         Ok(Self {
             client,
             index,
             pinned: pinned_of(spec),
+            directories,
             warnings,
         })
-            directories,
     }
 
     /// Adds the wheels of the indexes to a wheelhouse, after those of pip's `find-links` directories.
@@ -138,6 +140,13 @@ impl Connection {
         sink: &mut dyn Write,
         progress: Option<&Part<'_>>,
     ) -> Result<Downloaded> {
+        if let Some(kept) = &file.kept {
+            let downloaded = kept.copy_to(sink)?;
+            if let Some(progress) = progress {
+                progress.advance(downloaded.size);
+            }
+            return Ok(downloaded);
+        }
         self.client.download(&file.download(), sink, progress)
     }
 }
@@ -159,13 +168,6 @@ const NAMES_INDEX: [&str; 7] = [
 /// # Errors
 /// Some of the options name an index, and others are only for pip: without the index, projects
 /// would come from another one.
-        if let Some(kept) = &file.kept {
-            let downloaded = kept.copy_to(sink)?;
-            if let Some(progress) = progress {
-                progress.advance(downloaded.size);
-            }
-            return Ok(downloaded);
-        }
 fn site_options(
     invocation: &Invocation,
     process: &Process,
@@ -190,6 +192,36 @@ fn site_options(
     let what =
         "only `fetch --build` uses `fetch.pip-options`, because not all of them are about indexes";
     Ok((Vec::new(), Some(format!("{what} ({place})"))))
+}
+
+/// Returns the wheels that a spec names by URL. The client learns their logins.
+///
+/// # Errors
+/// A URL is not usable.
+fn direct_urls(spec: &Spec, client: &Client) -> Result<DirectUrls> {
+    let mut direct = DirectUrls::default();
+    let Packages::Required(requirements) = &spec.packages else {
+        return Ok(direct);
+    };
+    let constraints = requirements.constraints.iter();
+    for asked in requirements.asked.iter().chain(constraints) {
+        let Some(url) = &asked.value.url else {
+            continue;
+        };
+        let usable = RemoteUrl::parse(url.reveal());
+        let url = usable.with_context(|| format!("cannot fetch `{url}` ({})", asked.place))?;
+        client.remember_login(&url);
+        let only = match asked.value.hashes[..] {
+            [digest] => Some(digest),
+            _ => None,
+        };
+        direct.add(&asked.value.requirement.name, &url, only);
+    }
+    let by_name = requirements.asked.iter();
+    for asked in by_name.filter(|asked| asked.value.url.is_none()) {
+        direct.note_indexed(&asked.value.requirement.name);
+    }
+    Ok(direct)
 }
 
 /// Returns the versions that a spec pins.

@@ -50,6 +50,7 @@ fn choose(
         value: Requested {
             requirement,
             hashes: Vec::new(),
+            url: None,
         },
         place,
     }];

@@ -39,9 +39,8 @@ impl<'a> Standalone<'a> {
         let text = launch::find_spec(invocation, process)?;
         let decided = launch::decide(&text, &store, invocation, process, &mut Log(invocation));
         // Where the wheels are not at hand, take the environment that a warm launch would use.
-        let Decided { spec, plan, .. } = decided.or_else(|error| {
-            launch::recalled(&text, &store, invocation, process).ok_or(error)
-        })?;
+        let Decided { spec, plan, .. } = decided
+            .or_else(|error| launch::recalled(&text, &store, invocation, process).ok_or(error))?;
         let kept = store.keep_wheels()?;
         Ok(Self {
             plan,

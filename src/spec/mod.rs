@@ -5,6 +5,7 @@
 //! [`SpecText::parse`] parses that text. Each kind of spec has a file or a directory of its own.
 
 mod dependency_tables;
+mod direct_url;
 mod find;
 mod holds;
 mod index_tables;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::{ListedWheel, Located, Lock, Requirement};
+use super::{IndexUrl, ListedWheel, Located, Lock, Requirement};
 use crate::fs::Digest;
 
 /// The distributions that a spec requires, in the form that its kind uses.
@@ -81,4 +81,7 @@ pub struct Requested {
     pub requirement: Requirement,
     /// The accepted digests of a wheel for it; empty if any digest is accepted.
     pub hashes: Vec<Digest>,
+    /// The URL of its wheel, if the spec names one. The requirement then has the version of that
+    /// wheel, and a wheel directory may have it too.
+    pub url: Option<IndexUrl>,
 }

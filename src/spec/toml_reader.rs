@@ -5,9 +5,16 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::direct_url::{self, Advice};
 use super::{Located, Places, PythonRange, Requested, SpecText, parse_requirement};
 use crate::invocation::Chosen;
 use crate::report::{Failure, kind_of, nearest};
+
+/// What TOML specs offer instead of a URL.
+const ADVICE: Advice = Advice {
+    directories: "`wheels`",
+    digest: "`#sha256=` and the digest to the URL",
+};
 
 /// The state of parsing one text, with the mistakes so far.
 pub(super) struct Reader<'a> {
@@ -59,34 +66,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Located<Requested>> {
-        match parse_requirement(text) {
-            // A URL requirement parses, but vpython installs from wheel directories only.
-            Ok(requirement)
-                if matches!(
-                    requirement.version_or_url,
-                    Some(pep508_rs::VersionOrUrl::Url(_))
-                ) =>
-            {
-                self.problem(
-                    start,
-                    &format!(
-                        "`{text}` names a URL; put the wheel into a directory that `wheels` names"
-                    ),
-                );
-                None
-            }
-            Ok(requirement) => Some(self.placed(
-                Requested {
-                    requirement,
-                    hashes: Vec::new(),
-                },
-                start,
-            )),
+        let requirement = parse_requirement(text)
+            .map_err(|why| format!("`{text}` is not a valid requirement: {why}"));
+        let requested = requirement
+            .and_then(|requirement| direct_url::requested(requirement, Vec::new(), ADVICE));
+        match requested {
+            Ok(requested) => Some(self.placed(requested, start)),
             Err(why) => {
-                self.problem(
-                    start,
-                    &format!("`{text}` is not a valid requirement: {why}"),
-                );
+                self.problem(start, &why);
                 None
             }
         }

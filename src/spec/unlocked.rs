@@ -81,7 +81,8 @@ fn drop_digests(requirements: &mut Requirements) -> Vec<PathBuf> {
         .iter_mut()
         .chain(&mut requirements.constraints)
     {
-        if !asked.value.hashes.is_empty() {
+        // What a URL has is fetched only with its digest.
+        if !asked.value.hashes.is_empty() && asked.value.url.is_none() {
             asked.value.hashes.clear();
             files.extend(asked.place.file.clone());
         }
@@ -133,12 +134,13 @@ fn versions(lock: &Lock) -> Result<Requirements> {
             value: Requested {
                 requirement,
                 hashes: Vec::new(),
+                url: None,
             },
             place: package.place.clone(),
         }
     });
     let mut asked: Vec<Located<Requested>> = bound.cloned().chain(pinned).collect();
-    for asked in &mut asked {
+    for asked in asked.iter_mut().filter(|asked| asked.value.url.is_none()) {
         asked.value.hashes.clear();
     }
     Ok(Requirements {

@@ -287,7 +287,7 @@ vpython: error: bad spec in `/src/vpython.toml`
   caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, not a float
   caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, not an integer
   caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
-  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a URL; put the wheel into a directory that `wheels` names
+  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` does not end in the name of a wheel
   caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, not a string
   caused by: `/src/vpython.toml`, line 6, column 23: `win64` is not a platform; did you mean `win_amd64`?
   caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, not an integer

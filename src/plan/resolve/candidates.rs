@@ -5,6 +5,7 @@
 mod content;
 mod pinned;
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -45,6 +46,8 @@ pub(super) struct Candidates<'a> {
     /// Whether the constraints admit each version of a project.
     constrained: HashMap<PackageName, Rc<Vec<bool>>>,
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
+    /// The projects that wheels require by URLs that are not followed.
+    pub required_by_url: RefCell<BTreeSet<PackageName>>,
     /// The number of requirements of wheels that were read, counting repeated reads.
     pub followed: usize,
 }
@@ -119,6 +122,7 @@ impl<'a> Candidates<'a> {
             pins: HashMap::new(),
             constrained: HashMap::new(),
             wheels: HashMap::new(),
+            required_by_url: RefCell::default(),
             followed: 0,
         }
     }

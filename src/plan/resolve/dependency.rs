@@ -48,6 +48,7 @@ impl Dependency {
         let Requested {
             requirement,
             hashes,
+            url: _,
         } = placed.value.clone();
         Self {
             requirement: Rc::new(requirement),
@@ -131,6 +132,7 @@ mod tests {
         let value = Requested {
             requirement: text.parse().unwrap(),
             hashes: Vec::new(),
+            url: None,
         };
         Dependency::of(
             &Located {

@@ -91,6 +91,12 @@ fn of_index(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> String {
             .iter()
             .find_map(|conflict| loosen(conflict, candidates)),
     );
+    let by_url = candidates.required_by_url.borrow();
+    fixes.extend(
+        by_url
+            .iter()
+            .map(|name| format!("require `{name}` in the spec too, by its URL or by name")),
+    );
     let wheelhouse = &candidates.filter.wheelhouse;
     let has_sources = conflicts
         .iter()

@@ -5,6 +5,7 @@
 //! an [`Index`]; each project is requested once in a run, and later runs use the cache.
 
 mod cache;
+mod direct;
 mod find_links;
 mod listing;
 mod metadata;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::{Context, Result};
 use pep508_rs::PackageName;
 
+pub use direct::DirectUrls;
 pub use listing::{Listing, Source};
 pub use metadata::WheelMetadata;
 pub use page::{Format, parse as parse_page};
@@ -60,6 +62,8 @@ pub struct Options {
     pub freshness: Freshness,
     /// The upload time from which on files are left out (`--exclude-newer`).
     pub exclude_newer: Option<Timestamp>,
+    /// The wheels that the spec names by URL.
+    pub direct: DirectUrls,
 }
 
 /// The package indexes of a run.
@@ -69,6 +73,7 @@ pub struct Index<T> {
     cache: Option<Cache>,
     freshness: Freshness,
     exclude_newer: Option<Timestamp>,
+    direct: DirectUrls,
     projects: Mutex<HashMap<PackageName, Arc<Shared<Option<Arc<Listing>>>>>>,
     find_links: Shared<FindLinks>,
     without_ranges: WithoutRanges,
@@ -83,6 +88,7 @@ impl<T: Transport> Index<T> {
             cache: options.cache.map(Cache::new),
             freshness: options.freshness,
             exclude_newer: options.exclude_newer,
+            direct: options.direct,
             projects: Mutex::default(),
             find_links: OnceLock::new(),
             without_ranges: WithoutRanges::default(),
@@ -95,7 +101,8 @@ impl<T: Transport> Index<T> {
     }
 
     /// Returns the wheels of a project: those of the first index that has the project, and those on
-    /// pages of links. None if no index and no page has it.
+    /// pages of links. Of a project that the spec requires by URL only, those of the URLs. None if
+    /// there are none.
     ///
     /// # Errors
     /// An index before the first one that has the project cannot be read: it might have the
@@ -111,7 +118,11 @@ impl<T: Transport> Index<T> {
     }
 
     fn find(&self, name: &PackageName) -> Result<Option<Arc<Listing>>> {
-        let links = self.find_links()?.of(name);
+        if let Some(listing) = self.direct.listing(name) {
+            return Ok(Some(listing));
+        }
+        let mut links = self.direct.of(name);
+        links.extend(self.find_links()?.of(name));
         let mut listing = self.find_in_indexes(name)?;
         if let Some(listing) = &mut listing {
             listing.exclude_newer(self.exclude_newer);
@@ -157,7 +168,7 @@ impl<T: Transport> Index<T> {
             let mut links = FindLinks::default();
             for Named { value: url, by } in &self.settings.find_links {
                 let cannot = || format!("cannot read the links on `{url}` ({by})");
-                let read = || self.page(&RemoteUrl::parse(url.reveal())?);
+                let read = || self.page(&RemoteUrl::parse(url.reveal())?, &[]);
                 let page = read().with_context(cannot)?;
                 links.add(
                     page.with_context(|| "the server does not have it")
@@ -189,6 +200,7 @@ impl<T: Transport> Index<T> {
         let response = self.transport.get(&Request {
             accept: Some(page::ACCEPT),
             if_none_match: cached.as_ref().and_then(|entry| entry.etag.as_deref()),
+            understood: &[ignored, &[FORBIDDEN]].concat(),
             ..Request::new(url, page::LIMIT)
         })?;
         match (response.status, cached) {
@@ -199,8 +211,9 @@ impl<T: Transport> Index<T> {
                 return Ok(Some(entry.content));
             }
             (404 | 410, _) => return Ok(None),
+            (status, _) if ignored.contains(&status) => return Ok(None),
+            (FORBIDDEN, _) => return Err(forbidden(url).into()),
             (200..=299, _) => {}
-            understood: &[ignored, &[FORBIDDEN]].concat(),
             (status, _) => {
                 let failure = Failure::new(format!("cannot read `{url}`"));
                 return Err(failure
@@ -211,8 +224,6 @@ impl<T: Transport> Index<T> {
         // Links are relative to the URL after redirects.
         let format = page::Format::of(response.content_type.as_deref());
         let project = format
-            (status, _) if ignored.contains(&status) => return Ok(None),
-            (FORBIDDEN, _) => return Err(forbidden(url).into()),
             .and_then(|format| page::parse(format, response.url.as_url(), &response.body))
             .with_context(|| format!("cannot read `{url}`"))?;
         let max_age = cache::max_age(response.cache_control.as_deref(), response.age);
@@ -278,14 +289,6 @@ impl<T: Transport> Index<T> {
     }
 }
 
-/// Returns the URL of a project's page: that of the index, the normalized name, and a slash (PEP
-/// 503). The index's own URL may lack a slash at its end, or have a query.
-fn project_url(index: &RemoteUrl, name: &PackageName) -> Result<RemoteUrl> {
-    let mut url = index.as_url().clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().push(name.as_ref()).push("");
-    }
-    // A relative reference keeps the login of the index.
 /// The status by which some indexes say that they do not have a project, and others that the user
 /// may not read it.
 const FORBIDDEN: u16 = 403;
@@ -302,5 +305,13 @@ fn forbidden(url: &RemoteUrl) -> Failure {
         ))
 }
 
+/// Returns the URL of a project's page: that of the index, the normalized name, and a slash (PEP
+/// 503). The index's own URL may lack a slash at its end, or have a query.
+fn project_url(index: &RemoteUrl, name: &PackageName) -> Result<RemoteUrl> {
+    let mut url = index.as_url().clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push(name.as_ref()).push("");
+    }
+    // A relative reference keeps the login of the index.
     index.join(url.as_str())
 }

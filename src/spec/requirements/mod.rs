@@ -1,8 +1,8 @@
 //! pip's form: a `requirements.txt`, with the files that it names.
 //!
-//! A launch installs wheels from directories only, and builds nothing from source: a requirement
-//! that names a URL is an error. Options about indexes become [`Spec::indexes`], for `fetch`.
-//! Parsing reports all mistakes in all files at once, each with its file and line.
+//! vpython builds nothing from source: of URLs, only those of wheels are requirements. Options about
+//! indexes become [`Spec::indexes`], for `fetch`. Parsing reports all mistakes in all
+//! files at once, each with its file and line.
 
 mod index_options;
 mod lines;
@@ -17,9 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use url::Url;
 
-use super::{
-    Located, Location, Packages, Requested, Requirements, Source, Spec, SpecKind, SpecText, find,
-};
+use super::{Located, Location, Packages, Requirements, Source, Spec, SpecKind, SpecText, find};
 use crate::fs::{self, Digest, Stamp, Stamped};
 use crate::process::Process;
 use crate::report::Failure;
@@ -103,7 +101,7 @@ impl<'a> Reader<'a> {
         reader.file(text, role);
         let Reader {
             spec,
-            mut requirements,
+            requirements,
             problems,
             ..
         } = reader;
@@ -112,9 +110,6 @@ impl<'a> Reader<'a> {
                 .because_of(problems)
                 .into());
         }
-        // Like pip, require digests for all requirements if one has a digest.
-        let all = || requirements.asked.iter().chain(&requirements.constraints);
-        requirements.hashes_required |= all().any(|asked| !asked.value.hashes.is_empty());
         Ok(Spec {
             packages: Packages::Required(requirements),
             ..spec
@@ -295,19 +290,16 @@ impl<'a> Reader<'a> {
 
     fn requirement(&mut self, text: &str, options: &Options, place: Location, role: Role) {
         self.warn_about_ignored_options(options, &place);
-        let hashes = self.hashes(&options.hash, &place);
-        let requirement = match parse_requirement(text) {
-            Ok(requirement) => requirement,
+        let Some(hashes) = self.hashes(&options.hash, &place) else {
+            return;
+        };
+        let value = match parse_requirement(text, hashes) {
+            Ok(requested) => requested,
             Err(why) => return self.problem(&place, &why),
         };
-        let Some(hashes) = hashes else { return };
-        let asked = Located {
-            value: Requested {
-                requirement,
-                hashes,
-            },
-            place,
-        };
+        // Like pip, require digests for all requirements if one has the option.
+        self.requirements.hashes_required |= !options.hash.is_empty();
+        let asked = Located { value, place };
         match role {
             Role::Requirements => self.requirements.asked.push(asked),
             Role::Constraints => self.requirements.constraints.push(asked),

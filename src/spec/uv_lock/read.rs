@@ -308,7 +308,10 @@ fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
     let is_new = |asked: &&Located<Requested>| {
         let requirement = &asked.value.requirement;
         let range = match &requirement.version_or_url {
-            Some(VersionOrUrl::VersionSpecifier(range)) => sorted(range),
+            // uv records the URL, and no range.
+            Some(VersionOrUrl::VersionSpecifier(range)) if asked.value.url.is_none() => {
+                sorted(range)
+            }
             _ => Vec::new(),
         };
         // Dependency groups are recorded elsewhere, but their projects are among the packages.

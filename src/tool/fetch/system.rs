@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use pep440_rs::Version;
-use pep508_rs::PackageName;
+use pep508_rs::{MarkerTree, PackageName};
 
 use super::failed::{Failed, Reason};
 use super::pip::{self, Pip};
@@ -17,7 +17,7 @@ use super::{Follow, follow, pre_releases};
 use crate::fs;
 use crate::plan::Lacking;
 use crate::report;
-use crate::spec::{Packages, Spec, parse_requirement};
+use crate::spec::{Packages, Requested, Requirement, Spec, parse_requirement};
 
 /// The missing wheels of a system, and the means to fetch them.
 pub(super) struct Fetching<'a> {
@@ -258,7 +258,8 @@ fn name_and_version(file_name: &OsStr) -> Option<(PackageName, Version)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Returns a line of a requirements file, with the digests that the spec pins for the project.
+/// Returns a line of a requirements file, with the digests that the spec pins for the project, and
+/// with the URL that the spec names for it.
 fn with_hashes(requirement: &str, spec: &Spec) -> String {
     let Packages::Required(requirements) = &spec.packages else {
         return requirement.to_owned();
@@ -266,15 +267,36 @@ fn with_hashes(requirement: &str, spec: &Spec) -> String {
     let Ok(asked) = parse_requirement(requirement) else {
         return requirement.to_owned();
     };
-    let pinned = requirements
+    let of_spec = requirements
         .asked
         .iter()
         .chain(&requirements.constraints)
-        .map(|placed| &placed.value);
-    let hashes = pinned
-        .filter(|pinned| pinned.requirement.name == asked.name)
-        .flat_map(|pinned| &pinned.hashes);
-    hashes.fold(requirement.to_owned(), |line, hash| {
-        format!("{line} --hash=sha256:{hash}")
-    })
+        .map(|placed| &placed.value)
+        .filter(|known| known.requirement.name == asked.name);
+    let by_url = |known: &&Requested| known.requirement.version_or_url == asked.version_or_url;
+    let named = Requirement {
+        version_or_url: None,
+        marker: MarkerTree::TRUE,
+        ..asked.clone()
+    };
+    let url = of_spec
+        .clone()
+        .filter(by_url)
+        .find_map(|known| Some((known.url.as_ref()?, &known.hashes)));
+    match url {
+        // Without `--hash`, pip requires no digests of the dependencies.
+        Some((url, hashes)) if !requirements.hashes_required => {
+            let fragment = hashes.first().map(|hash| format!("#sha256={hash}"));
+            let fragment = fragment.unwrap_or_default();
+            format!("{named} @ {}{fragment}", url.reveal())
+        }
+        url => {
+            let line = url.map_or_else(
+                || requirement.to_owned(),
+                |(url, _)| format!("{named} @ {}", url.reveal()),
+            );
+            let hashes = of_spec.flat_map(|pinned| &pinned.hashes);
+            hashes.fold(line, |line, hash| format!("{line} --hash=sha256:{hash}"))
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Wheels from a package index: `-vpython-tool fetch`, and launches that fetch what is missing.
 
+mod direct;
 mod failures;
 mod fetching;
+mod kept;
 mod launching;
+mod sources;
 
 use std::path::Path;
 
@@ -50,5 +53,5 @@ fn names(directory: &Path) -> Vec<String> {
 /// Checks that nothing half-written is left in the store.
 #[track_caller]
 fn nothing_is_half_written(world: &World) {
-    assert_eq!(names(&world.store("v1/tmp")), [""; 0]);
+    assert_eq!(names(&world.store("tmp")), [""; 0]);
 }

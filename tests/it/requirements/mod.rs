@@ -252,8 +252,8 @@ vpython: error: bad spec in `[WORLD]/work/requirements.txt`
   caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
 {at} 3: cannot open `[WORLD]/work/absent.txt`: No such file or directory (os error 2)
 {at} 4: `https://example.org/r.txt` is not a local file; download it, and name the copy
-{at} 5: `git+https://example.org/x` names a URL; {instead}
-{at} 6: `x @ https://example.org/x.whl` names a URL; {instead}
+{at} 5: `git+https://example.org/x` names no wheel, and vpython builds nothing from source; build one with `-vpython-tool fetch --build … -- git+https://example.org/x`, and require its project by name
+{at} 6: `x @ https://example.org/x.whl` does not end in the name of a wheel
 {at} 7: `./x-1-py3-none-any.whl` names a file; {instead}
 {at} 8: `../x` names a path; {instead}
 {at} 9: unknown option `--hahs`; did you mean `--hash`?

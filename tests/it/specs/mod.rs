@@ -175,8 +175,8 @@ fn all_errors_of_a_spec_are_reported_at_once() {
          caused by: `[WORLD]/work/vpython.toml`, line 2, column 17: `a b` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, \
          `>`, `~`, `!`, `;`, found `b`\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, not an integer\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a URL; put the \
-         wheel into a directory that `wheels` names\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` does not end in the name \
+         of a wheel\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, not a string\n",
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use pep508_rs::{ExtraName, PackageName};
+use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
 
 use super::super::dependency::{Dependency, Role};
 use super::super::wheel_filter::Content;
@@ -87,9 +87,37 @@ impl Candidates<'_> {
     ) -> Result<(), String> {
         match self.dependencies {
             _ if self.fixed.contains_key(&file.name.project) => Ok(()),
-            Dependencies::Followed => content.is_readable(extra),
+            Dependencies::Followed => {
+                content.is_readable(extra)?;
+                self.check_urls(content, extra)
+            }
             Dependencies::Ignored => Ok(()),
         }
+    }
+
+    /// Checks that a wheel requires no project by URL that would come from an index by its name
+    /// instead. The spec may require the project itself, and a wheel directory may have it.
+    fn check_urls(&self, content: &Content, extra: Option<&ExtraName>) -> Result<(), String> {
+        let (wheelhouse, markers) = (&self.filter.wheelhouse, &self.filter.interpreter.markers);
+        if wheelhouse.of_indexes().is_none() {
+            return Ok(());
+        }
+        let extras = extra.map_or(&[][..], std::slice::from_ref);
+        let comes_from_index = |requirement: &&Rc<Requirement>| {
+            let name = &requirement.name;
+            let mut wheels = wheelhouse.wheels(name).iter();
+            matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_)))
+                && holds(&requirement.marker, markers, extras)
+                && !self.asked_of.contains_key(name)
+                && !wheels.any(|wheel| !wheel.is_remote())
+        };
+        let Some(requirement) = content.requirements.iter().find(comes_from_index) else {
+            return Ok(());
+        };
+        let name = requirement.name.clone();
+        let why = format!("requires `{name}` by a URL, which vpython does not follow");
+        self.required_by_url.borrow_mut().insert(name);
+        Err(why)
     }
 
     /// Returns the requirements of the wheel of a version, or, if an extra is given, only those
