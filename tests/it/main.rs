@@ -64,6 +64,7 @@ mod prune;
 mod pyproject;
 mod python2;
 mod readers;
+mod redaction;
 mod relocate;
 mod requirements;
 mod resolving;

@@ -1,5 +1,7 @@
 //! The locks that `-vpython-tool lock` writes.
 
+use expect_test::{Expect, expect};
+
 use super::{foreign_lock, lock, locked, read, world_of_two_platforms};
 use crate::support::{Wheel, World, tree};
 
@@ -9,13 +11,21 @@ fn a_lock_is_written_for_this_platform_and_those_of_the_spec() {
     // `--check` only reports the changes.
     lock(&world, &["--check"]).run().expect(
         1,
-        "pylock.vpython.toml: would be written\n  + app 1\n  + lib 1\n  + win 2\n",
+        expect![[r#"
+            pylock.vpython.toml: would be written
+              + app 1
+              + lib 1
+              + win 2
+        "#]],
         "",
     );
     assert!(!world.path("pylock.vpython.toml").exists());
-    lock(&world, &[])
-        .run()
-        .prints("pylock.vpython.toml: written\n  + app 1\n  + lib 1\n  + win 2\n");
+    lock(&world, &[]).run().prints(expect![[r#"
+        pylock.vpython.toml: written
+          + app 1
+          + lib 1
+          + win 2
+    "#]]);
     // The lock lists the wheels of both platforms.
     let app = Wheel::module("app", "1")
         .requires("lib")
@@ -82,9 +92,9 @@ platforms = [
         &["vpython.toml"],
         &["show.py", "-o", "--", "--option"],
     ] {
-        lock(&world, words)
-            .run()
-            .prints("pylock.vpython.toml is up to date\n");
+        lock(&world, words).run().prints(expect![[r#"
+            pylock.vpython.toml is up to date
+        "#]]);
     }
     assert_eq!(
         tree(&world.path("")),
@@ -135,7 +145,10 @@ fn requirements_have_a_lock_too() {
     world.write("constraints.txt", "one<2\n");
     lock(&world, &["requirements.txt"])
         .run()
-        .prints("pylock.requirements.toml: written\n  + one 1\n");
+        .prints(expect![[r#"
+            pylock.requirements.toml: written
+              + one 1
+        "#]]);
     let show = || {
         world
             .vpython([
@@ -148,12 +161,11 @@ fn requirements_have_a_lock_too() {
     };
     show().prints("1\n");
     world.write("constraints.txt", "one<3\n");
-    let message = "\
-vpython: error: the lock file `[WORLD]/work/pylock.requirements.toml` does not match `[WORLD]/work/requirements.txt`
-  caused by: the constraint `one<3` was `one<2` (`[WORLD]/work/constraints.txt`, line 1)
-  hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/requirements.txt`
-";
-    show().refuses(125, message);
+    show().refuses(125, expect![[r#"
+        vpython: error: the lock file `[WORLD]/work/pylock.requirements.toml` does not match `[WORLD]/work/requirements.txt`
+          caused by: the constraint `one<3` was `one<2` (`[WORLD]/work/constraints.txt`, line 1)
+          hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/requirements.txt`
+    "#]]);
 }
 
 #[test]
@@ -163,42 +175,46 @@ fn a_spec_that_cannot_have_a_lock_is_refused() {
     world.write("pylock.toml", foreign_lock(&[]));
     world.write("tool.toml", "");
     world.write("tool.py", "# /// script\n# dependencies = []\n# ///\n");
-    lock(&world, &["tool.py"])
-        .run()
-        .prints("pylock.tool.toml: written\n");
+    lock(&world, &["tool.py"]).run().prints(expect![[r#"
+        pylock.tool.toml: written
+    "#]]);
     #[rustfmt::skip]
-    let rows: &[(&[&str], &str)] = &[
-        (&[], "\
-vpython: error: cannot lock `[WORLD]/work/.vpython3`
-  caused by: it already lists its wheels with exact versions
-  hint: `vpython -vpython-tool upgrade` converts it to a form that can have a lock file
-"),
-        (&["pylock.toml"], "\
-vpython: error: cannot lock `[WORLD]/work/pylock.toml`
-  caused by: it is itself a lock file
-  hint: rebuild it with the tool that created it
-"),
-        (&["-c", "# /// script\n# dependencies = []\n# ///\n"], "\
-vpython: error: cannot lock the text of `-c`
-  caused by: a lock file is written next to the spec's file, and this spec has no file
-  hint: put the spec into a script
-"),
-        (&["tool.toml"], "\
-vpython: error: cannot lock `[WORLD]/work/tool.toml`
-  caused by: `[WORLD]/work/pylock.tool.toml` is the lock file of `[WORLD]/work/tool.py`
-  hint: rename one of the two specs
-"),
-        (&["absent.py"], "vpython: error: there is no script or spec `[WORLD]/work/absent.py`\n"),
+    let rows: [(&[&str], Expect); 5] = [
+        (&[], expect![[r#"
+            vpython: error: cannot lock `[WORLD]/work/.vpython3`
+              caused by: it already lists its wheels with exact versions
+              hint: `vpython -vpython-tool upgrade` converts it to a form that can have a lock file
+        "#]]),
+        (&["pylock.toml"], expect![[r#"
+            vpython: error: cannot lock `[WORLD]/work/pylock.toml`
+              caused by: it is itself a lock file
+              hint: rebuild it with the tool that created it
+        "#]]),
+        (&["-c", "# /// script\n# dependencies = []\n# ///\n"], expect![[r#"
+            vpython: error: cannot lock the text of `-c`
+              caused by: a lock file is written next to the spec's file, and this spec has no file
+              hint: put the spec into a script
+        "#]]),
+        (&["tool.toml"], expect![[r#"
+            vpython: error: cannot lock `[WORLD]/work/tool.toml`
+              caused by: `[WORLD]/work/pylock.tool.toml` is the lock file of `[WORLD]/work/tool.py`
+              hint: rename one of the two specs
+        "#]]),
+        (&["absent.py"], expect![[r#"
+            vpython: error: there is no script or spec `[WORLD]/work/absent.py`
+        "#]]),
     ];
     for (words, message) in rows {
         lock(&world, words).run().refuses(125, message);
     }
     std::fs::remove_file(world.path(".vpython3")).unwrap();
-    let message = "\
-vpython: error: cannot lock: there is no spec
-  hint: name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`
-";
-    lock(&world, &["-m", "pip"]).run().refuses(125, message);
+    lock(&world, &["-m", "pip"]).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot lock: there is no spec
+              hint: name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`
+        "#]],
+    );
 }
 
 #[test]
@@ -214,23 +230,20 @@ fn platforms_that_no_marker_separates_must_have_the_same_versions() {
         "vpython.toml",
         "dependencies = ['one']\n[tool.vpython]\nplatforms = ['manylinux_2_17_x86_64', 'musllinux_1_2_x86_64']\n",
     );
-    let python = "CPython [VERSION] on";
-    let message = format!(
-        "\
-vpython: error: two platforms resolve to different wheels, and no marker distinguishes them
-  caused by: `one` is 2 for {python} manylinux_2_17_x86_64, and 1 for {python} musllinux_1_2_x86_64
-  hint: require a version that has wheels for both
-"
-    );
-    lock(&world, &[]).run().refuses(125, &message);
+    lock(&world, &[]).run().refuses(125, expect![[r#"
+        vpython: error: two platforms resolve to different wheels, and no marker distinguishes them
+          caused by: `one` is 2 for CPython [VERSION] on manylinux_2_17_x86_64, and 1 for CPython [VERSION] on musllinux_1_2_x86_64
+          hint: require a version that has wheels for both
+    "#]]);
     world.wheel(&Wheel::module("one", "1").tag("py3-none-manylinux_2_17_x86_64"));
     world.write(
         "vpython.toml",
         read(world.path("vpython.toml")).replace("'one'", "'one<2'"),
     );
-    lock(&world, &[])
-        .run()
-        .prints("pylock.vpython.toml: written\n  + one 1\n");
+    lock(&world, &[]).run().prints(expect![[r#"
+        pylock.vpython.toml: written
+          + one 1
+    "#]]);
     world
         .vpython(["-c", "import one; print(one.VERSION)"])
         .run()

@@ -1,7 +1,7 @@
 //! A question to the resolver: wheels, requirements, and an interpreter that is the same on every
 //! machine.
 
-use super::{Fake, Outcome, Wheel, World};
+use super::{Expected, Fake, Outcome, Wheel, World};
 
 /// A world with wheels and a spec. The interpreter is a fake CPython 3.11 on x86-64 Linux with
 /// glibc 2.36.
@@ -64,7 +64,7 @@ impl Case {
 
     /// Checks that vpython fails with this message and builds nothing.
     #[track_caller]
-    pub fn refuses(&self, message: &str) {
+    pub fn refuses(&self, message: impl Expected) {
         self.run().refuses(125, message);
         assert_eq!(self.world.leftovers(), [] as [std::path::PathBuf; 0]);
     }

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::PoisonError;
 
-use super::World;
 use super::world::STARTS;
+use super::{Expected, World};
 
 /// A program to be run, with no environment variables except those of the world and the test.
 #[derive(Debug)]
@@ -173,35 +173,48 @@ impl Outcome {
         }
     }
 
+    /// Replaces a text in the output that differs between machines or runs, such as a digest, by a
+    /// placeholder in brackets.
+    pub fn replacing(mut self, text: &str, placeholder: &str) -> Self {
+        self.stdout = self.stdout.replace(text, placeholder);
+        self.stderr = self.stderr.replace(text, placeholder);
+        self
+    }
+
     /// Checks the exit code and the exact output.
     #[track_caller]
-    pub fn expect(&self, code: i32, stdout: &str, stderr: &str) {
-        let is_right = (self.code, &*self.stdout, &*self.stderr) == (Some(code), stdout, stderr);
-        assert!(
-            is_right,
-            "expected exit code {code}\n--- expected stdout\n{stdout}--- expected stderr\n{stderr}\nbut:\n{self}"
-        );
+    pub fn expect(&self, code: i32, stdout: impl Expected, stderr: impl Expected) {
+        let _scene = Scene(self);
+        assert_eq!(self.code, Some(code), "exit code");
+        stdout.check(&self.stdout);
+        stderr.check(&self.stderr);
     }
 
     /// Checks that the run succeeded with this output and without messages.
     #[track_caller]
-    pub fn prints(&self, stdout: &str) {
+    pub fn prints(&self, stdout: impl Expected) {
         self.expect(0, stdout, "");
     }
 
     /// Checks that vpython succeeded with this text on standard error.
     #[track_caller]
-    pub fn succeeds_with(&self, stderr: &str) {
+    pub fn succeeds_with(&self, stderr: impl Expected) {
         self.expect(0, &self.stdout, stderr);
+    }
+
+    /// Checks that vpython failed in part, with this text on standard error.
+    #[track_caller]
+    pub fn fails_with(&self, code: i32, stderr: impl Expected) {
+        self.expect(code, &self.stdout, stderr);
     }
 
     /// Checks that `install` printed the path of the environment, these warnings, and a summary.
     #[track_caller]
-    pub fn installs(&self, warnings: &str) {
+    pub fn installs(&self, warnings: impl Expected) {
+        let _scene = Scene(self);
         assert_eq!(
             (self.code, &*self.stdout),
-            (Some(0), "[WORLD]/root/v1/envs/[KEY]\n"),
-            "{self}"
+            (Some(0), "[WORLD]/root/v1/envs/[KEY]\n")
         );
         let environment = Path::new(self.raw_stdout.trim_end());
         let manifest = std::fs::read(environment.join("vpython.json")).unwrap();
@@ -213,21 +226,28 @@ impl Outcome {
             format!("{count} {what}{}", if count == 1 { "" } else { "s" })
         };
         let wheels = counted(manifest["wheels"].as_array().unwrap().len(), "wheel");
-        let summary = format!(
-            "{warnings}vpython: {wheels}, {}, ",
-            counted(files.count(), "file")
-        );
-        let end = self.stderr.strip_prefix(&summary);
-        assert!(
-            matches!(end, Some("[TIME]\n" | "already built\n")),
-            "expected {summary}[TIME]\nbut:\n{self}"
-        );
+        let summary = format!("vpython: {wheels}, {}, ", counted(files.count(), "file"));
+        let found = self.stderr.rsplit_once(&summary);
+        let (before, end) = found.unwrap_or_else(|| panic!("there is no summary `{summary}`"));
+        assert!(matches!(end, "[TIME]\n" | "already built\n"));
+        warnings.check(before);
     }
 
     /// Checks that vpython failed with this message.
     #[track_caller]
-    pub fn refuses(&self, code: i32, message: &str) {
+    pub fn refuses(&self, code: i32, message: impl Expected) {
         self.expect(code, "", message);
+    }
+}
+
+/// Shows the whole outcome if a check of it fails.
+struct Scene<'a>(&'a Outcome);
+
+impl Drop for Scene<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.0);
+        }
     }
 }
 

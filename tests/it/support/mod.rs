@@ -6,6 +6,7 @@ pub mod http_server;
 mod launch;
 mod package_index;
 mod python;
+mod snapshot;
 // Registers and system call numbers are those of one architecture.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
@@ -17,6 +18,7 @@ pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace, start};
 pub use package_index::{Listed, PackageIndex};
 pub use python::Python;
+pub use snapshot::Expected;
 pub use wheel::{Fault, Wheel, planned};
 pub use world::{MOUNTS, VPYTHON, World, interpreter_warning, tree, write_with_mode};
 

@@ -159,9 +159,8 @@ impl World {
     pub fn redact(&self, text: &str) -> String {
         let text = text.replace(self.base.to_str().unwrap(), "[WORLD]");
         let text = text.replace(self.python.path.to_str().unwrap(), "[PYTHON]");
-        redact_times(&redact_keys(
-            &text.replace(&self.python.version, "[VERSION]"),
-        ))
+        let text = text.replace(&self.python.version, "[VERSION]");
+        redact_times(&redact_keys(&redact_indexes(&text)))
     }
 }
 
@@ -220,6 +219,17 @@ fn redact_keys(text: &str) -> String {
         let is_key = part.len() >= 40 && part.as_bytes()[..40].iter().all(u8::is_ascii_hexdigit);
         redacted.push_str(if is_key { "/envs/[KEY]" } else { "/envs/" });
         redacted.push_str(if is_key { &part[40..] } else { part });
+    }
+    redacted
+}
+
+/// Replaces the address of a package index, whose port is another one in each run.
+fn redact_indexes(text: &str) -> String {
+    let mut parts = text.split("http://127.0.0.1:");
+    let mut redacted = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        redacted.push_str("[INDEX]");
+        redacted.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
     }
     redacted
 }
