@@ -1,7 +1,9 @@
 //! Archives that two unzip programs would read differently: vpython refuses each of them, by the
 //! rule that it breaks.
 
-use crate::support::{Wheel, planned};
+use expect_test::expect;
+
+use crate::support::{Expected, Wheel, planned};
 
 #[test]
 fn a_valid_archive_is_unpacked() {
@@ -85,12 +87,20 @@ impl Archive {
     }
 }
 
-/// Checks that vpython refuses to unpack this archive as the wheel of `a`; the causes follow the
-/// first line.
+/// Checks that vpython refuses to unpack this archive as the wheel of `a` with this message.
 #[track_caller]
-fn refuses(bytes: &[u8], causes: &str) {
-    let causes = causes.replace('\n', "\n  caused by: ");
-    assert_eq!(unpacking(bytes), format!("vpython: error: {causes}\n"));
+fn refuses(bytes: &[u8], message: impl Expected) {
+    message.check(&unpacking(bytes));
+}
+
+/// Applies each change to a copy of the archive, and returns the messages.
+fn refusals(rows: &[(&str, fn(&mut Archive))]) -> String {
+    let message = |(what, change): &(&str, fn(&mut Archive))| {
+        let mut zip = Archive::of(&wheel());
+        change(&mut zip);
+        format!("{what}:\n{}", unpacking(&zip.bytes))
+    };
+    rows.iter().map(message).collect()
 }
 
 /// Unpacks an archive and returns the result. This calls the library, because a launch reads the
@@ -123,62 +133,82 @@ fn wheel() -> Wheel {
 
 #[test]
 fn duplicated_fields_of_an_archive_must_agree() {
-    type Change = fn(&mut Archive);
     #[rustfmt::skip]
-    let rows: [(&str, Change, &str); 10] = [
-        ("name", |zip| { let at = zip.header("a.py"); zip.put(at + 30, b"c.py"); },
-            "member `a.py` cannot be unpacked\nits local header has another name"),
-        ("flags", |zip| { let at = zip.header("a.py"); zip.put(at + 6, &[2, 0]); },
-            "member `a.py` cannot be unpacked\nits local header has another compression method or other flags"),
-        ("method", |zip| { let at = zip.header("a.py"); zip.put(at + 8, &[8, 0]); },
-            "member `a.py` cannot be unpacked\nits local header has another compression method or other flags"),
-        ("CRC-32", |zip| { let at = zip.header("a.py"); zip.put(at + 14, &[1; 4]); },
-            "member `a.py` cannot be unpacked\nits local header has another size or CRC-32"),
-        ("size", |zip| { let at = zip.header("a.py"); zip.put(at + 22, &[1; 4]); },
-            "member `a.py` cannot be unpacked\nits local header has another size or CRC-32"),
-        ("size of what is stored as it is", |zip| { let at = zip.record("b.txt"); zip.put(at + 20, &[99, 0, 0, 0]); },
-            "member `b.txt` cannot be unpacked\nit is stored uncompressed, but its two sizes differ"),
-        ("number of members", |zip| { let at = zip.end; zip.put(at + 8, &[9, 0, 9, 0]); },
-            "it has 5 members, but its end record states 9"),
-        ("number of members on the disk", |zip| { let at = zip.end; zip.put(at + 8, &[9, 0]); },
-            "it is part of a multi-disk archive"),
-        ("Zip64", |zip| { let at = zip.end; zip.put(at + 8, &[0xff; 4]); },
-            "its end-of-central-directory record requires a Zip64 locator, and it has none"),
-        ("place", |zip| { let at = zip.record("a.py"); zip.put(at + 42, &[3, 0, 0, 0]); },
-            "member `a.py` cannot be unpacked\nit has no local header"),
+    let rows: [(&str, fn(&mut Archive)); 10] = [
+        ("name", |zip| { let at = zip.header("a.py"); zip.put(at + 30, b"c.py"); }),
+        ("flags", |zip| { let at = zip.header("a.py"); zip.put(at + 6, &[2, 0]); }),
+        ("method", |zip| { let at = zip.header("a.py"); zip.put(at + 8, &[8, 0]); }),
+        ("CRC-32", |zip| { let at = zip.header("a.py"); zip.put(at + 14, &[1; 4]); }),
+        ("size", |zip| { let at = zip.header("a.py"); zip.put(at + 22, &[1; 4]); }),
+        ("size of what is stored as it is", |zip| { let at = zip.record("b.txt"); zip.put(at + 20, &[99, 0, 0, 0]); }),
+        ("number of members", |zip| { let at = zip.end; zip.put(at + 8, &[9, 0, 9, 0]); }),
+        ("number of members on the disk", |zip| { let at = zip.end; zip.put(at + 8, &[9, 0]); }),
+        ("Zip64", |zip| { let at = zip.end; zip.put(at + 8, &[0xff; 4]); }),
+        ("place", |zip| { let at = zip.record("a.py"); zip.put(at + 42, &[3, 0, 0, 0]); }),
     ];
-    for (what, change, causes) in rows {
-        let mut zip = Archive::of(&wheel());
-        change(&mut zip);
-        eprintln!("{what}");
-        refuses(&zip.bytes, causes);
-    }
+    expect![[r#"
+        name:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its local header has another name
+        flags:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its local header has another compression method or other flags
+        method:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its local header has another compression method or other flags
+        CRC-32:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its local header has another size or CRC-32
+        size:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its local header has another size or CRC-32
+        size of what is stored as it is:
+        vpython: error: member `b.txt` cannot be unpacked
+          caused by: it is stored uncompressed, but its two sizes differ
+        number of members:
+        vpython: error: it has 5 members, but its end record states 9
+        number of members on the disk:
+        vpython: error: it is part of a multi-disk archive
+        Zip64:
+        vpython: error: its end-of-central-directory record requires a Zip64 locator, and it has none
+        place:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: it has no local header
+    "#]].assert_eq(&refusals(&rows));
 }
 
 #[test]
 fn data_before_between_or_after_the_members_is_refused() {
     let plain = Archive::of(&wheel()).bytes;
-    let why = "extra data before the archive, or between its central directory and its end record";
-    refuses(&[b"junk", &plain[..]].concat(), why);
+    let why = expect![[r#"
+        vpython: error: extra data before the archive, or between its central directory and its end record
+    "#]];
+    refuses(&[b"junk", &plain[..]].concat(), &why);
     refuses(
         &[&plain[..], b"junk"].concat(),
-        "trailing data after the end-of-central-directory record",
+        expect![[r#"
+            vpython: error: trailing data after the end-of-central-directory record
+        "#]],
     );
     let many = vec![0; 70_000];
     refuses(
         &[&plain[..], &many].concat(),
-        "it is not a zip archive: no end-of-central-directory record in its last 65557 bytes",
+        expect![[r#"
+            vpython: error: it is not a zip archive: no end-of-central-directory record in its last 65557 bytes
+        "#]],
     );
     // Programs that read backward find one of them, programs that read forward the other.
     let mut zip = Archive::of(&wheel());
     let second = zip.bytes[zip.end..].to_vec();
     zip.put(zip.end + 20, &[22, 0]);
-    refuses(&[&zip.bytes[..], &second].concat(), why);
+    refuses(&[&zip.bytes[..], &second].concat(), &why);
     let mut zip = Archive::of(&wheel());
     zip.insert_before_directory(b"junk");
     refuses(
         &zip.bytes,
-        "4 bytes before `the central directory` belong to no member",
+        expect![[r#"
+            vpython: error: 4 bytes before `the central directory` belong to no member
+        "#]],
     );
     let mut zip = Archive::of(&wheel());
     let second = zip.header("b.txt").to_le_bytes();
@@ -186,40 +216,53 @@ fn data_before_between_or_after_the_members_is_refused() {
     zip.put(record + 42, &second[..4]);
     refuses(
         &zip.bytes,
-        "member `a.py` cannot be unpacked\nits local header has another name",
+        expect![[r#"
+            vpython: error: member `a.py` cannot be unpacked
+              caused by: its local header has another name
+        "#]],
     );
 }
 
 #[test]
 fn what_programs_read_differently_is_refused() {
-    type Change = fn(&mut Archive);
     #[rustfmt::skip]
-    let rows: [(&str, Change, &str); 8] = [
-        ("encryption", |zip| { for at in [zip.header("a.py") + 6, zip.record("a.py") + 8] { zip.put(at, &[1, 0]); } },
-            "it has unsupported flags (0x0001)"),
-        ("another method", |zip| { for at in [zip.header("a.py") + 8, zip.record("a.py") + 10] { zip.put(at, &[12, 0]); } },
-            "its compression method is 12, and only 0 and 8 are supported"),
-        ("a device", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0o20]); },
-            "its mode is not that of a file or directory, or contradicts its name"),
-        ("a directory by its mode", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0x40]); },
-            "its mode is not that of a file or directory, or contradicts its name"),
-        ("a directory by its attributes", |zip| { let at = zip.record("a.py"); zip.put(at + 38, &[0x10, 0]); },
-            "its name is that of a file, but its attributes are those of a directory"),
-        ("another name in an extra field", |zip| zip.insert_extra("a.py", b"\x75\x70\x09\x00\x01\x00\x00\x00\x00x.py"),
-            "it has an extra field that programs interpret differently (0x7075)"),
-        ("an extra field that is cut short", |zip| zip.insert_extra("a.py", b"\x55\x54\x09\x00\x01"), "a header is truncated"),
-        ("a second size", |zip| zip.insert_extra("a.py", b"\x01\x00\x08\x00\x07\x00\x00\x00\x00\x00\x00\x00"),
-            "its Zip64 field has excess data"),
+    let rows: [(&str, fn(&mut Archive)); 8] = [
+        ("encryption", |zip| { for at in [zip.header("a.py") + 6, zip.record("a.py") + 8] { zip.put(at, &[1, 0]); } }),
+        ("another method", |zip| { for at in [zip.header("a.py") + 8, zip.record("a.py") + 10] { zip.put(at, &[12, 0]); } }),
+        ("a device", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0o20]); }),
+        ("a directory by its mode", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0x40]); }),
+        ("a directory by its attributes", |zip| { let at = zip.record("a.py"); zip.put(at + 38, &[0x10, 0]); }),
+        ("another name in an extra field", |zip| zip.insert_extra("a.py", b"\x75\x70\x09\x00\x01\x00\x00\x00\x00x.py")),
+        ("an extra field that is cut short", |zip| zip.insert_extra("a.py", b"\x55\x54\x09\x00\x01")),
+        ("a second size", |zip| zip.insert_extra("a.py", b"\x01\x00\x08\x00\x07\x00\x00\x00\x00\x00\x00\x00")),
     ];
-    for (what, change, cause) in rows {
-        let mut zip = Archive::of(&wheel());
-        change(&mut zip);
-        eprintln!("{what}");
-        refuses(
-            &zip.bytes,
-            &format!("member `a.py` cannot be unpacked\n{cause}"),
-        );
-    }
+    expect![[r#"
+        encryption:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: it has unsupported flags (0x0001)
+        another method:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its compression method is 12, and only 0 and 8 are supported
+        a device:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its mode is not that of a file or directory, or contradicts its name
+        a directory by its mode:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its mode is not that of a file or directory, or contradicts its name
+        a directory by its attributes:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its name is that of a file, but its attributes are those of a directory
+        another name in an extra field:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: it has an extra field that programs interpret differently (0x7075)
+        an extra field that is cut short:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: a header is truncated
+        a second size:
+        vpython: error: member `a.py` cannot be unpacked
+          caused by: its Zip64 field has excess data
+    "#]]
+    .assert_eq(&refusals(&rows));
 }
 
 #[test]
@@ -229,7 +272,11 @@ fn content_must_match_what_the_archive_declares() {
     zip.put(content, b"W");
     refuses(
         &zip.bytes,
-        "member `a.py` cannot be unpacked\ncannot unpack it to `[TO]/site/a.py`\nits content does not match the CRC-32 that the archive states",
+        expect![[r#"
+            vpython: error: member `a.py` cannot be unpacked
+              caused by: cannot unpack it to `[TO]/site/a.py`
+              caused by: its content does not match the CRC-32 that the archive states
+        "#]],
     );
 }
 
@@ -263,7 +310,9 @@ fn names_that_differ_in_case_or_form_are_files_of_their_own() {
     );
     refuses(
         &wheel().file("c", "1").file("c/x.py", "2").bytes(),
-        "member `c/x.py` is inside member `c`, which is a file",
+        expect![[r#"
+            vpython: error: member `c/x.py` is inside member `c`, which is a file
+        "#]],
     );
 }
 

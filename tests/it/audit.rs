@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use expect_test::expect;
+
 use crate::support::{Outcome, Python, Wheel, World, interpreter_warning, start};
 
 /// Compiles a library with this run path, or returns `None` without a compiler.
@@ -73,6 +75,14 @@ fn pack(world: &World, options: &[&str]) -> Outcome {
         .run()
 }
 
+/// Packs, and hides what depends on the interpreter: the directory `site-packages`, and the warning
+/// about a place that other machines may not have.
+fn audited(world: &World, options: &[&str]) -> Outcome {
+    pack(world, options)
+        .replacing(&world.interpreter_warning(), "")
+        .replacing(&site(world.python), "[SITE]")
+}
+
 /// The directory of the libraries in an environment of that python.
 fn site(python: &Python) -> String {
     format!("lib/python3.{}/site-packages", python.minor)
@@ -103,16 +113,13 @@ fn run_paths_that_cannot_move_are_reported() {
     let Some(world) = world(&LIBRARIES) else {
         return;
     };
-    let site = site(world.python);
-    let expected = format!(
-        "vpython: warning: the run path of `{site}/some/a.so` names `/home/nobody/lib`, which is absolute; names `$ORIGIN/../some.libs` after `/home/nobody/lib`\n\
-         vpython: warning: the run path of `{site}/some/b.so` names `$ORIGIN/../../../../../lib`, which is outside the environment; \
-         has an empty entry, which is the current directory; names `lib`, which is relative to the current directory\n\
-         vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute\n\
-         vpython: warning: the run path of `{site}/some/e.so` names `/o`, which is absolute\n\
-         vpython: `--fix-rpath` rewrites these run paths\n"
-    );
-    pack(&world, &[]).expect(0, "", &(expected + &world.interpreter_warning()));
+    audited(&world, &[]).expect(0, "", expect![[r#"
+        vpython: warning: the run path of `[SITE]/some/a.so` names `/home/nobody/lib`, which is absolute; names `$ORIGIN/../some.libs` after `/home/nobody/lib`
+        vpython: warning: the run path of `[SITE]/some/b.so` names `$ORIGIN/../../../../../lib`, which is outside the environment; has an empty entry, which is the current directory; names `lib`, which is relative to the current directory
+        vpython: warning: the run path of `[SITE]/some/c.so` names `/opt/app/env/bin`, which is absolute
+        vpython: warning: the run path of `[SITE]/some/e.so` names `/o`, which is absolute
+        vpython: `--fix-rpath` rewrites these run paths
+    "#]]);
 }
 
 #[test]
@@ -122,14 +129,12 @@ fn run_paths_are_rewritten_only_in_what_is_packed() {
     };
     let site = site(world.python);
     let options = ["--prefix", "/opt/app/env", "--fix-rpath"];
-    let expected = format!(
-        "vpython: changed the run path of `{site}/some/a.so` from `/home/nobody/lib:$ORIGIN/../some.libs` to `$ORIGIN/../some.libs`\n\
-         vpython: changed the run path of `{site}/some/b.so` from `$ORIGIN/../../../../../lib::lib` to ``\n\
-         vpython: changed the run path of `{site}/some/e.so` from `/o` to ``\n\
-         vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute; \
-         cannot be fixed: `$ORIGIN/../../../../bin` is longer than the old run path `/opt/app/env/bin`\n"
-    ) + &world.interpreter_warning();
-    pack(&world, &options).expect(0, "", &expected);
+    audited(&world, &options).expect(0, "", expect![[r#"
+        vpython: changed the run path of `[SITE]/some/a.so` from `/home/nobody/lib:$ORIGIN/../some.libs` to `$ORIGIN/../some.libs`
+        vpython: changed the run path of `[SITE]/some/b.so` from `$ORIGIN/../../../../../lib::lib` to ``
+        vpython: changed the run path of `[SITE]/some/e.so` from `/o` to ``
+        vpython: warning: the run path of `[SITE]/some/c.so` names `/opt/app/env/bin`, which is absolute; cannot be fixed: `$ORIGIN/../../../../bin` is longer than the old run path `/opt/app/env/bin`
+    "#]]);
     unpack(&world);
     let environment = world.path("out/opt/app/env").join(&site);
     let is = |name: &str| run_path(&environment.join(format!("some/{name}.so")));
@@ -154,7 +159,7 @@ for name, digest, size in csv.reader(open(record)):
         .prints("");
     let first = std::fs::read(world.path("env.tar")).unwrap();
     // The files of the store are unchanged.
-    pack(&world, &options).expect(0, "", &expected);
+    assert_eq!(pack(&world, &options).code, Some(0));
     assert!(
         std::fs::read(world.path("env.tar")).unwrap() == first,
         "the same library is rewritten in the same way"
@@ -193,21 +198,14 @@ fn files_that_contain_a_path_of_this_machine_are_reported() {
         );
     world.wheel(&wheel);
     world.write("vpython.toml", "dependencies = ['some']\n");
-    let site = site(world.python);
-    let warning = |file: &str, named: &str| {
-        format!(
-            "vpython: warning: `{site}/some/{file}` names `[WORLD]/home{named}`, which other machines may not have\n"
-        )
-    };
-    let lines = [
-        warning("__init__.py", "/src/some.c"),
-        warning(
-            &format!("__pycache__/__init__.cpython-3{}.pyc", world.python.minor),
-            "",
-        ),
-        warning("data.bin", "/x"),
-    ];
-    pack(&world, &[]).expect(0, "", &(lines.concat() + &world.interpreter_warning()));
+    let tag = format!(".cpython-3{}.pyc", world.python.minor);
+    audited(&world, &[])
+        .replacing(&tag, ".[TAG].pyc")
+        .expect(0, "", expect![[r#"
+            vpython: warning: `[SITE]/some/__init__.py` names `[WORLD]/home/src/some.c`, which other machines may not have
+            vpython: warning: `[SITE]/some/__pycache__/__init__.[TAG].pyc` names `[WORLD]/home`, which other machines may not have
+            vpython: warning: `[SITE]/some/data.bin` names `[WORLD]/home/x`, which other machines may not have
+        "#]]);
 }
 
 #[test]
@@ -221,17 +219,26 @@ fn the_binary_of_2_7_finds_its_library_next_to_it_after_a_rewrite() {
     let world = World::new();
     std::os::unix::fs::symlink(&two, world.outside("bin/python2.7")).unwrap();
     world.write("vpython.toml", "requires-python = '==2.7.*'\n");
-    let base = base.display();
     let interpreter = interpreter_warning(&two).replace("[PYTHON]", two.to_str().unwrap());
-    let warnings = format!(
-        "vpython: warning: the run path of `bin/python2.7` names `{base}/lib`, which is absolute\n\
-         vpython: `--fix-rpath` rewrites these run paths\n"
-    ) + &interpreter;
-    pack(&world, &[]).expect(0, "", &warnings);
-    let mended = format!(
-        "vpython: changed the run path of `bin/python2.7` from `{base}/lib` to `$ORIGIN/../lib`\n"
-    ) + &interpreter;
-    pack(&world, &["--fix-rpath"]).expect(0, "", &mended);
+    let redacted = |options| {
+        let outcome = pack(&world, options).replacing(&interpreter, "");
+        outcome.replacing(base.to_str().unwrap(), "[BASE]")
+    };
+    redacted(&[]).expect(
+        0,
+        "",
+        expect![[r#"
+            vpython: warning: the run path of `bin/python2.7` names `[BASE]/lib`, which is absolute
+            vpython: `--fix-rpath` rewrites these run paths
+        "#]],
+    );
+    redacted(&["--fix-rpath"]).expect(
+        0,
+        "",
+        expect![[r#"
+            vpython: changed the run path of `bin/python2.7` from `[BASE]/lib` to `$ORIGIN/../lib`
+        "#]],
+    );
     unpack(&world);
     assert!(run_path(&world.path("out/bin/python2.7")).ends_with("[$ORIGIN/../lib]"));
     let mut command = Command::new(world.path("out/bin/python2.7"));

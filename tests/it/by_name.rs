@@ -4,6 +4,7 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
 use crate::support::{Launch, Python, VPYTHON, Wheel, World};
@@ -147,13 +148,12 @@ fn vpython3_does_not_use_a_spec_for_python_2() {
     );
     // An error in that file is still reported.
     world.write("a/.vpython", "python_version: 3.8\n");
-    let message = "\
-vpython: error: bad spec in `[WORLD]/work/a/.vpython`
-  caused by: `[WORLD]/work/a/.vpython`, line 1, column 17: expected a string in quotes, or a message in `< >` or `{ }`, but found `3.8`
-";
     called(&world, "vpython3", &["a/plain.py"])
         .run()
-        .refuses(125, message);
+        .refuses(125, expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/a/.vpython`
+              caused by: `[WORLD]/work/a/.vpython`, line 1, column 17: expected a string in quotes, or a message in `< >` or `{ }`, but found `3.8`
+        "#]]);
 }
 
 #[test]
@@ -303,7 +303,9 @@ fn an_upgraded_spec_keeps_the_default_of_the_name() {
     launch
         .env("PYENV_ROOT", world.outside("pyenv"))
         .run()
-        .prints(".vpython3: written to vpython.toml\n");
+        .prints(expect![[r#"
+            .vpython3: written to vpython.toml
+        "#]]);
     let native = std::fs::read_to_string(world.path("vpython.toml")).unwrap();
     assert!(
         native.starts_with("requires-python = \"==3.11.*\"\n"),

@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use expect_test::{Expect, expect};
+
 use crate::support::{Python, Wheel, World};
 
-const SOUND: &str = "1 environment and 1 unpacked wheel: all files are intact\n";
+const SOUND: Expect = expect![[r#"
+    1 environment and 1 unpacked wheel: all files are intact
+"#]];
 
 fn world(python: &'static Python) -> World {
     let world = World::with_python(python);
@@ -86,13 +90,20 @@ fn byte_code_that_install_has_made_is_checked_by_its_digest_and_kept() {
         if !is_removed {
             std::fs::write(&path, "something else").unwrap();
         }
-        let what = if is_removed { "missing" } else { "changed" };
-        let first = format!("{what}  {}\n", world.redact(path.to_str().unwrap()));
-        let report = format!("{first}1 environment and 1 unpacked wheel: 1 file damaged\n");
-        world
-            .vpython(["-vpython-tool", "check", "tool.py"])
-            .run()
-            .expect(1, &report, "");
+        let path = world.redact(path.to_str().unwrap());
+        let outcome = world.vpython(["-vpython-tool", "check", "tool.py"]).run();
+        let report = if is_removed {
+            expect![[r#"
+                missing  [PATH]
+                1 environment and 1 unpacked wheel: 1 file damaged
+            "#]]
+        } else {
+            expect![[r#"
+                changed  [PATH]
+                1 environment and 1 unpacked wheel: 1 file damaged
+            "#]]
+        };
+        outcome.replacing(&path, "[PATH]").expect(1, report, "");
         let outcome = world
             .vpython(["-vpython-tool", "check", "--repair", "tool.py"])
             .run();
@@ -118,14 +129,14 @@ fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
     std::fs::remove_file(wheel.join("site/some/one.py")).unwrap();
     let outcome = world.vpython(["-vpython-tool", "install", "tool.py"]).run();
     let source = format!("{}/site/some/one.py", world.redact(wheel.to_str().unwrap()));
-    outcome.refuses(
+    outcome.replacing(&source, "[SOURCE]").refuses(
         125,
-        &format!(
-            "vpython: error: cannot compile the modules in `[WORLD]/root/v1/envs/[KEY]`\n  \
-             caused by: cannot read `{source}`\n  \
-             caused by: [Errno 2] No such file or directory: '{source}'\n  \
-             hint: `-vpython-tool check --all --repair` repairs damage in the store\n"
-        ),
+        expect![[r#"
+            vpython: error: cannot compile the modules in `[WORLD]/root/v1/envs/[KEY]`
+              caused by: cannot read `[SOURCE]`
+              caused by: [Errno 2] No such file or directory: '[SOURCE]'
+              hint: `-vpython-tool check --all --repair` repairs damage in the store
+        "#]],
     );
     let outcome = world
         .vpython(["-vpython-tool", "check", "--all", "--repair"])

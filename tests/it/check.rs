@@ -4,6 +4,8 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use expect_test::expect;
+
 use crate::support::{Outcome, Python, Wheel, World};
 
 fn world(python: &'static Python) -> (World, PathBuf) {
@@ -40,7 +42,9 @@ fn an_environment_is_sound_after_its_build_and_after_its_use() {
     for python in Python::all() {
         let (world, _) = world(python);
         world.vpython(["-c", "import one, two"]).run().prints("");
-        check(&world, &[]).prints("1 environment and 2 unpacked wheels: all files are intact\n");
+        check(&world, &[]).prints(expect![[r#"
+            1 environment and 2 unpacked wheels: all files are intact
+        "#]]);
     }
 }
 
@@ -61,18 +65,38 @@ fn damage_of_every_kind_is_named_and_repaired() {
         "",
     )
     .unwrap();
-    let site = format!("[WORLD]/root/v1/envs/[KEY]/{site}");
-    let named = format!(
-        "changed  [WORLD]/root/v1/envs/[KEY]/bin/python\nforeign  {site}/__pycache__/new.cpython-311.pyc\nforeign  {site}/new.py\n\
-         changed  {site}/one-1.dist-info/RECORD\nchanged  {site}/one.py\nmissing  {site}/one_data.txt\n\
-         1 environment and 2 unpacked wheels: 6 files damaged\n"
+    let shown = |words| check(&world, words).replacing(&site, "[SITE]");
+    shown(&[]).expect(
+        1,
+        expect![[r#"
+            changed  [WORLD]/root/v1/envs/[KEY]/bin/python
+            foreign  [WORLD]/root/v1/envs/[KEY]/[SITE]/__pycache__/new.cpython-311.pyc
+            foreign  [WORLD]/root/v1/envs/[KEY]/[SITE]/new.py
+            changed  [WORLD]/root/v1/envs/[KEY]/[SITE]/one-1.dist-info/RECORD
+            changed  [WORLD]/root/v1/envs/[KEY]/[SITE]/one.py
+            missing  [WORLD]/root/v1/envs/[KEY]/[SITE]/one_data.txt
+            1 environment and 2 unpacked wheels: 6 files damaged
+        "#]],
+        "",
     );
-    check(&world, &[]).expect(1, &named, "");
-    let mended = format!(
-        "{named}[WORLD]/root/v1/envs/[KEY]: removed; vpython rebuilds it when it is needed\n[WORLD]/root/v1/envs/[KEY]\n"
+    shown(&["--repair"]).expect(
+        0,
+        expect![[r#"
+            changed  [WORLD]/root/v1/envs/[KEY]/bin/python
+            foreign  [WORLD]/root/v1/envs/[KEY]/[SITE]/__pycache__/new.cpython-311.pyc
+            foreign  [WORLD]/root/v1/envs/[KEY]/[SITE]/new.py
+            changed  [WORLD]/root/v1/envs/[KEY]/[SITE]/one-1.dist-info/RECORD
+            changed  [WORLD]/root/v1/envs/[KEY]/[SITE]/one.py
+            missing  [WORLD]/root/v1/envs/[KEY]/[SITE]/one_data.txt
+            1 environment and 2 unpacked wheels: 6 files damaged
+            [WORLD]/root/v1/envs/[KEY]: removed; vpython rebuilds it when it is needed
+            [WORLD]/root/v1/envs/[KEY]
+        "#]],
+        "",
     );
-    check(&world, &["--repair"]).expect(0, &mended, "");
-    check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are intact\n");
+    check(&world, &["--all"]).prints(expect![[r#"
+        1 environment and 2 unpacked wheels: all files are intact
+    "#]]);
 }
 
 #[test]
@@ -109,8 +133,9 @@ fn a_program_in_a_repaired_environment_finds_modules_not_yet_imported() {
                 .stdout,
             "1\n"
         );
-        check(&world, &["--all"])
-            .prints("1 environment and 2 unpacked wheels: all files are intact\n");
+        check(&world, &["--all"]).prints(expect![[r#"
+            1 environment and 2 unpacked wheels: all files are intact
+        "#]]);
     }
 }
 
@@ -160,21 +185,23 @@ fn a_damaged_wheel_makes_its_environments_damaged() {
         .vpython(["-c", "import one; print(one.VERSION)"])
         .run()
         .prints("1\n");
-    check(&world, &["--all"])
-        .prints("2 environments and 2 unpacked wheels: all files are intact\n");
+    check(&world, &["--all"]).prints(expect![[r#"
+        2 environments and 2 unpacked wheels: all files are intact
+    "#]]);
 }
 
 #[test]
 fn a_missing_environment_cannot_be_checked() {
     let world = World::new();
     let outcome = check(&world, &["-c", ""]);
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .ends_with("` yet\n  hint: `-vpython-tool install` builds it\n"),
-        "{outcome}"
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: there is no environment `9482213f2b9df1c8e4fd27db7f30f6cf32703a0c` yet
+              hint: `-vpython-tool install` builds it
+        "#]],
     );
-    check(&world, &["--all"])
-        .prints("0 environments and 0 unpacked wheels: all files are intact\n");
+    check(&world, &["--all"]).prints(expect![[r#"
+        0 environments and 0 unpacked wheels: all files are intact
+    "#]]);
 }

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Cursor, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use expect_test::{Expect, expect};
+
 use crate::support::World;
 
 /// Prints the arguments of the program as bytes.
@@ -127,14 +129,26 @@ fn flags_of_vpython_are_accepted_in_all_forms_and_only_first() {
 fn a_mistyped_flag_is_refused_with_a_suggestion() {
     let world = World::new();
     #[rustfmt::skip]
-    let rows: [(&[&str], &str); 5] = [
-        (&["-vpython-toool", "install"], "vpython: error: unknown flag `-vpython-toool`\n  hint: did you mean `-vpython-tool`?\n"),
-        (&["-vpython-xyzzy"], "vpython: error: unknown flag `-vpython-xyzzy`\n  hint: `vpython -h` lists the flags; put flags for the program itself after its name\n"),
-        (&["-vpython-root"], "vpython: error: flag `-vpython-root` needs a value\n"),
-        (&["-vpython-tool", "instal"], "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool \
-                                        install`?\n"),
-        (&["-vpython-log-level", "loud"], "vpython: error: invalid value `loud` for `-vpython-log-level`\n  hint: the values are: `error`, \
-                                           `warning`, `info`, `debug`\n"),
+    let rows: [(&[&str], Expect); 5] = [
+        (&["-vpython-toool", "install"], expect![[r#"
+            vpython: error: unknown flag `-vpython-toool`
+              hint: did you mean `-vpython-tool`?
+        "#]]),
+        (&["-vpython-xyzzy"], expect![[r#"
+            vpython: error: unknown flag `-vpython-xyzzy`
+              hint: `vpython -h` lists the flags; put flags for the program itself after its name
+        "#]]),
+        (&["-vpython-root"], expect![[r#"
+            vpython: error: flag `-vpython-root` needs a value
+        "#]]),
+        (&["-vpython-tool", "instal"], expect![[r#"
+            vpython: error: unknown tool `instal` for `-vpython-tool`
+              hint: did you mean `-vpython-tool install`?
+        "#]]),
+        (&["-vpython-log-level", "loud"], expect![[r#"
+            vpython: error: invalid value `loud` for `-vpython-log-level`
+              hint: the values are: `error`, `warning`, `info`, `debug`
+        "#]]),
     ];
     for (words, message) in rows {
         world.vpython(words).run().refuses(125, message);
@@ -239,11 +253,15 @@ fn python_help_and_version_work_with_a_broken_spec() {
 #[test]
 fn a_tool_needs_a_script_that_exists() {
     let world = World::new();
-    let message = "vpython: error: there is no script `typo.py`\n";
     world
         .vpython(["-vpython-tool", "install", "typo.py"])
         .run()
-        .refuses(125, message);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: there is no script `typo.py`
+            "#]],
+        );
     assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
 }
 
@@ -259,22 +277,42 @@ fn options_of_a_tool_are_accepted_after_its_script_too() {
     assert!(explained.stdout.starts_with('{'), "{explained}");
     tool(&["pack", "x.py", "--output", "x.tar"]);
     assert!(world.path("x.tar").is_file());
-    let no_option = "vpython: error: `-vpython-tool lock` has no option `--chekc`\n  hint: did you mean `--check`?\n";
-    tool(&["lock", "x.py", "--chekc"]).refuses(125, no_option);
-    let behind = "vpython: error: `-vpython-tool install` has no option `--zzz`\n  hint: `vpython -vpython-tool install --help` lists \
-                  the options; put the script's options after `--`\n";
-    tool(&["install", "x.py", "--zzz"]).refuses(125, behind);
+    tool(&["lock", "x.py", "--chekc"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: `-vpython-tool lock` has no option `--chekc`
+              hint: did you mean `--check`?
+        "#]],
+    );
+    tool(&["install", "x.py", "--zzz"]).refuses(125, expect![[r#"
+        vpython: error: `-vpython-tool install` has no option `--zzz`
+          hint: `vpython -vpython-tool install --help` lists the options; put the script's options after `--`
+    "#]]);
     assert_eq!(
         tool(&["install", "x.py", "--vpython-root", "elsewhere"]).stdout,
         "[WORLD]/work/elsewhere/v1/envs/[KEY]\n"
     );
-    let unknown =
-        "vpython: error: unknown flag `-vpython-rot`\n  hint: did you mean `-vpython-root`?\n";
-    tool(&["install", "x.py", "-vpython-rot", "r"]).refuses(125, unknown);
-    let second = "vpython: error: `-vpython-tool install` has no option `--vpython-tool`\n  hint: name one tool at a time\n";
-    tool(&["install", "x.py", "--vpython-tool", "lock"]).refuses(125, second);
-    let pips = "vpython: error: `-vpython-tool fetch` has no option `--no-binary`\n  hint: put pip's options after `--`\n";
-    tool(&["fetch", "x.py", "--no-binary"]).refuses(125, pips);
+    tool(&["install", "x.py", "-vpython-rot", "r"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: unknown flag `-vpython-rot`
+              hint: did you mean `-vpython-root`?
+        "#]],
+    );
+    tool(&["install", "x.py", "--vpython-tool", "lock"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: `-vpython-tool install` has no option `--vpython-tool`
+              hint: name one tool at a time
+        "#]],
+    );
+    tool(&["fetch", "x.py", "--no-binary"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: `-vpython-tool fetch` has no option `--no-binary`
+              hint: put pip's options after `--`
+        "#]],
+    );
     assert_eq!(
         tool(&["install", "x.py", "-x", "y", "--", "--zzz"]).code,
         Some(0)
@@ -341,10 +379,15 @@ fn a_tool_takes_a_spec_in_place_of_a_script() {
         .run();
     again.installs("");
     assert_eq!(again.raw_stdout, installed.raw_stdout);
-    let absent = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot open \
-                  `[WORLD]/work/none.toml`\n  caused by: No such file or directory (os error 2)\n";
     world
         .vpython(["-vpython-tool", "install", "none.toml"])
         .run()
-        .refuses(125, absent);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: cannot use the spec that `-vpython-spec` names
+                  caused by: cannot open `[WORLD]/work/none.toml`
+                  caused by: No such file or directory (os error 2)
+            "#]],
+        );
 }

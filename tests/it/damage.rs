@@ -5,9 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use expect_test::{Expect, expect};
+
 use crate::support::{Wheel, World};
 
-const CHANGED: &str = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it\n";
+const CHANGED: Expect = expect![[r#"
+    vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it
+"#]];
 
 /// A world with wheels of `a` and `b`, and a script that prints the version of `a`.
 fn world() -> World {
@@ -69,13 +73,13 @@ fn a_changed_environment_is_kept_until_another_replaces_it() {
         .set_modified(before.modified().unwrap())
         .unwrap();
     let outcome = world.vpython(["tool.py"]).run();
-    assert!(
-        outcome.code == Some(125)
-            && outcome
-                .stderr
-                .contains("it has changed since it was selected"),
-        "{outcome}"
-    );
+    outcome.refuses(125, expect![[r#"
+        vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it
+        vpython: error: cannot unpack `[WORLD]/work/wheels/a-1-py3-none-any.whl`
+          caused by: it has changed since it was selected
+          caused by: its sha256 was 065bdd17f0ab26388d67f03f91b370c14a23ee507d554e436b01e9c187d156d6, but is 58aa3d72fec870e6b58297d25b2ccbdbbc690a5e3e67a2ea45441e6f6f04e681 now
+          hint: run the command again when no process writes to the wheel any more
+    "#]]);
     assert!(environment.join("vpython.json").exists());
 }
 

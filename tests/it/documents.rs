@@ -1,5 +1,7 @@
 //! Completions that work in a shell, and manual pages.
 
+use expect_test::expect;
+
 use crate::support::World;
 
 #[test]
@@ -54,17 +56,23 @@ fn manual_pages_are_printed_or_written() {
         lock.contains("vpython [vpython flags] \\-vpython\\-tool lock"),
         "{lock}"
     );
-    let none = "vpython: error: `-vpython-tool completions` needs the name of one shell\n  hint: name it, as in `vpython \
-                -vpython-tool completions bash`\n";
     world
         .vpython(["-vpython-tool", "completions"])
         .run()
-        .refuses(125, none);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: `-vpython-tool completions` needs the name of one shell
+                  hint: name it, as in `vpython -vpython-tool completions bash`
+            "#]],
+        );
     world
         .vpython(["-vpython-tool", "man", "a", "b"])
         .run()
         .refuses(
             125,
-            "vpython: error: `-vpython-tool man` takes one directory\n",
+            expect![[r#"
+                vpython: error: `-vpython-tool man` takes one directory
+            "#]],
         );
 }

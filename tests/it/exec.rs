@@ -1,5 +1,7 @@
 //! `-vpython-tool exec` runs scripts of the environment as its python would.
 
+use expect_test::expect;
+
 use crate::support::{Launch, Wheel, World, has_strace};
 
 const SAY: &str = "import os, sys\n\ndef main():\n    print(os.path.basename(sys.argv[0]), *sys.argv[1:], sys.flags.no_user_site, sep='|')\n    sys.exit(7)\n";
@@ -60,31 +62,60 @@ fn the_spec_is_that_of_the_current_directory_or_a_named_one() {
         .run()
         .expect(7, "say|1\n", "");
     world.write("other.toml", "");
-    let message = "vpython: error: the environment has no script `say`\n  hint: no wheel in the environment installs scripts\n";
     world
         .vpython(["-vpython-spec=other.toml", "-vpython-tool", "exec", "say"])
         .run()
-        .refuses(127, message);
+        .refuses(
+            127,
+            expect![[r#"
+                vpython: error: the environment has no script `say`
+                  hint: no wheel in the environment installs scripts
+            "#]],
+        );
 }
 
 #[test]
 fn an_unknown_script_is_an_error_with_the_list_of_those_there_are() {
     let world = world();
-    let list = "the available scripts are `said`, `say`, `shell`, `shipped`";
-    for (name, hint) in [
-        ("shel", format!("did you mean `shell`? {list}")),
-        ("ruff", list.to_owned()),
-        ("../bin/say", list.to_owned()),
-        ("..", list.to_owned()),
+    for (name, message) in [
+        (
+            "shel",
+            expect![[r#"
+                vpython: error: the environment has no script `shel`
+                  hint: did you mean `shell`? the available scripts are `said`, `say`, `shell`, `shipped`
+            "#]],
+        ),
+        (
+            "ruff",
+            expect![[r#"
+                vpython: error: the environment has no script `ruff`
+                  hint: the available scripts are `said`, `say`, `shell`, `shipped`
+            "#]],
+        ),
+        (
+            "../bin/say",
+            expect![[r#"
+                vpython: error: the environment has no script `../bin/say`
+                  hint: the available scripts are `said`, `say`, `shell`, `shipped`
+            "#]],
+        ),
+        (
+            "..",
+            expect![[r#"
+                vpython: error: the environment has no script `..`
+                  hint: the available scripts are `said`, `say`, `shell`, `shipped`
+            "#]],
+        ),
     ] {
-        let message =
-            format!("vpython: error: the environment has no script `{name}`\n  hint: {hint}\n");
-        exec(&world, &[name]).run().refuses(127, &message);
+        exec(&world, &[name]).run().refuses(127, message);
     }
-    let message = format!(
-        "vpython: error: `-vpython-tool exec` needs the name of a script\n  hint: {list}\n"
+    exec(&world, &[]).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: `-vpython-tool exec` needs the name of a script
+              hint: the available scripts are `said`, `say`, `shell`, `shipped`
+        "#]],
     );
-    exec(&world, &[]).run().refuses(125, &message);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `fetch --prune`: the wheels that it removes from a directory, and those that it keeps.
 
+use expect_test::expect;
+
 use crate::support::{Fake, Outcome, Wheel, World};
 
 fn world() -> (World, Fake) {
@@ -43,13 +45,21 @@ fn wheels_that_nothing_needs_are_listed_and_removed_on_confirmation() {
         ),
     );
     let all = left(&world);
-    let listed = "vpython: 2 wheels are not needed in `[WORLD]/work/wheels`:\nvpython:   a-1-py3-none-any.whl\nvpython:   \
-                  d-1-py3-none-any.whl\nvpython: nothing was removed; `--yes` removes them\n";
-    prune(&world, &fake, &[]).expect(1, "", listed);
+    prune(&world, &fake, &[]).expect(
+        1,
+        "",
+        expect![[r#"
+            vpython: 2 wheels are not needed in `[WORLD]/work/wheels`:
+            vpython:   a-1-py3-none-any.whl
+            vpython:   d-1-py3-none-any.whl
+            vpython: nothing was removed; `--yes` removes them
+        "#]],
+    );
     assert_eq!(left(&world), all);
-    let removed =
-        "[WORLD]/work/wheels/a-1-py3-none-any.whl\n[WORLD]/work/wheels/d-1-py3-none-any.whl\n";
-    prune(&world, &fake, &["--yes"]).prints(removed);
+    prune(&world, &fake, &["--yes"]).prints(expect![[r#"
+        [WORLD]/work/wheels/a-1-py3-none-any.whl
+        [WORLD]/work/wheels/d-1-py3-none-any.whl
+    "#]]);
     assert_eq!(
         left(&world),
         [
@@ -59,8 +69,13 @@ fn wheels_that_nothing_needs_are_listed_and_removed_on_confirmation() {
             "notes.txt"
         ]
     );
-    let nothing = "vpython: nothing to remove: each wheel in `[WORLD]/work/wheels` is needed\n";
-    prune(&world, &fake, &["--yes"]).expect(0, "", nothing);
+    prune(&world, &fake, &["--yes"]).expect(
+        0,
+        "",
+        expect![[r#"
+            vpython: nothing to remove: each wheel in `[WORLD]/work/wheels` is needed
+        "#]],
+    );
 }
 
 #[test]
@@ -69,10 +84,13 @@ fn a_spec_that_cannot_be_followed_keeps_everything() {
     let all = left(&world);
     world.write("requirements-test.txt", "absent\n");
     let outcome = prune(&world, &fake, &["--yes"]);
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    let headline = "vpython: error: cannot determine which wheels `[WORLD]/work/requirements-test.txt` needs; nothing was removed\n  \
-                    caused by: here (3.11.99)\n  caused by: no wheel in `[WORLD]/work/wheels` fits `absent`";
-    assert!(outcome.stderr.starts_with(headline), "{outcome}");
+    outcome.refuses(125, expect![[r#"
+        vpython: error: cannot determine which wheels `[WORLD]/work/requirements-test.txt` needs; nothing was removed
+          caused by: here (3.11.99)
+          caused by: no wheel in `[WORLD]/work/wheels` fits `absent` (required in `[WORLD]/work/requirements-test.txt`, line 1)
+          caused by: there is no wheel of `absent`
+          hint: fetch one: `vpython -vpython-tool fetch`
+    "#]]);
     assert_eq!(left(&world), all);
     world.write("requirements-test.txt", "");
     prune(&world, &fake, &["--yes"]);
@@ -83,15 +101,25 @@ fn a_spec_that_cannot_be_followed_keeps_everything() {
 fn without_a_spec_nothing_is_removed() {
     let (world, fake) = world();
     std::fs::remove_file(world.path("vpython.toml")).unwrap();
-    let message = "vpython: error: `-vpython-tool fetch --prune` needs a spec; without one, every wheel would count as unused\n  hint: name it, as in \
-                   `vpython -vpython-tool fetch requirements.txt --prune`\n";
-    prune(&world, &fake, &["--yes"]).refuses(125, message);
+    let message = expect![[r#"
+        vpython: error: `-vpython-tool fetch --prune` needs a spec; without one, every wheel would count as unused
+          hint: name it, as in `vpython -vpython-tool fetch requirements.txt --prune`
+    "#]];
+    prune(&world, &fake, &["--yes"]).refuses(125, &message);
     world.write("vpython.toml", "dependencies = []\n");
-    let message = "vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` cannot be used together\n";
-    prune(&world, &fake, &["--upgrade"]).refuses(125, message);
-    let message = "vpython: error: `--yes` of `-vpython-tool fetch` requires `--prune`\n";
+    prune(&world, &fake, &["--upgrade"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` cannot be used together
+        "#]],
+    );
     world
         .vpython(["-vpython-tool", "fetch", "--yes"])
         .run()
-        .refuses(125, message);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: `--yes` of `-vpython-tool fetch` requires `--prune`
+            "#]],
+        );
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
+use expect_test::expect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -352,18 +353,18 @@ fn an_interpreter_that_cannot_be_executed_has_its_own_exit_code() {
         std::fs::remove_file(&python).unwrap();
         write_with_mode(&python, content.as_bytes(), mode);
     };
-    let cannot =
-        "vpython: error: cannot run `[WORLD]/root/v1/envs/[KEY]/bin/python3`\n  caused by: ";
     replace("no program", 0o644);
-    world
-        .vpython(["-c", ""])
-        .run()
-        .refuses(126, &format!("{cannot}Permission denied (os error 13)\n"));
+    let message = expect![[r#"
+        vpython: error: cannot run `[WORLD]/root/v1/envs/[KEY]/bin/python3`
+          caused by: Permission denied (os error 13)
+    "#]];
+    world.vpython(["-c", ""]).run().refuses(126, message);
     replace("#!/nowhere/python\n", 0o755);
-    world.vpython(["-c", ""]).run().refuses(
-        127,
-        &format!("{cannot}No such file or directory (os error 2)\n"),
-    );
+    let message = expect![[r#"
+        vpython: error: cannot run `[WORLD]/root/v1/envs/[KEY]/bin/python3`
+          caused by: No such file or directory (os error 2)
+    "#]];
+    world.vpython(["-c", ""]).run().refuses(127, message);
 }
 
 #[test]
@@ -388,8 +389,10 @@ fn a_store_that_no_path_list_can_hold_is_refused() {
         .run()
         .refuses(
             125,
-            "vpython: error: cannot use `[WORLD]/work/co:lon` as the store\n  \
-         caused by: `PATH` cannot hold a directory with a colon in its name\n  \
-         hint: name another directory with `-vpython-root`\n",
+            expect![[r#"
+                vpython: error: cannot use `[WORLD]/work/co:lon` as the store
+                  caused by: `PATH` cannot hold a directory with a colon in its name
+                  hint: name another directory with `-vpython-root`
+            "#]],
         );
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::process::Stdio;
 
+use expect_test::expect;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{Wheel, World};
@@ -132,20 +133,25 @@ fn a_tool_does_not_wait_for_a_program_that_is_not_named() {
 #[test]
 fn an_error_in_a_program_on_standard_input_is_reported() {
     let world = world();
-    let message = "vpython: error: bad spec in `/dev/stdin`\n  caused by: `/dev/stdin`, line 2, column 19: an item of dependencies must \
-                   be a string, not an integer\n";
+    let message = expect![[r#"
+        vpython: error: bad spec in `/dev/stdin`
+          caused by: `/dev/stdin`, line 2, column 19: an item of dependencies must be a string, not an integer
+    "#]];
     world
         .vpython(["-"])
         .input("# /// script\n# dependencies = [7]\n# ///\n")
         .run()
-        .refuses(125, message);
-    let message = "vpython: error: cannot read the program on standard input\n  caused by: it is larger than 64 MiB\n  hint: write \
-                   the program to a file, and run that\n";
+        .refuses(125, &message);
+    let message = expect![[r#"
+        vpython: error: cannot read the program on standard input
+          caused by: it is larger than 64 MiB
+          hint: write the program to a file, and run that
+    "#]];
     world
         .vpython(["-"])
         .input(vec![b'#'; (64 << 20) + 1])
         .run()
-        .refuses(125, message);
+        .refuses(125, &message);
     // vpython reads no more of an endless file than of a pipe.
     let large = File::options()
         .read(true)
@@ -158,5 +164,5 @@ fn an_error_in_a_program_on_standard_input_is_reported() {
         .vpython(["-"])
         .stdin(large)
         .run()
-        .refuses(125, message);
+        .refuses(125, &message);
 }

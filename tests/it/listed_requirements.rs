@@ -1,6 +1,8 @@
 //! The requirements of the wheels that a LUCI spec lists: they are installed if there are wheels
 //! for them, and the list itself is used unchanged.
 
+use expect_test::expect;
+
 use crate::support::{Case, Outcome, Wheel};
 
 /// A spec that lists these projects in version 1.
@@ -83,10 +85,11 @@ fn a_listed_version_overrides_every_other_requirement() {
         module("c", "2"),
     ];
     let case = case(&["a", "b"], &wheels);
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `b>=2`, but `b-1-py3-none-any.whl` is listed (listed in \
-                   `[WORLD]/work/.vpython3`, line 2)\n";
+    let warning = expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` requires `b>=2`, but `b-1-py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 2)
+    "#]];
     let install = run(&case, &["-vpython-tool", "install"]);
-    install.installs(warning);
+    install.installs(&warning);
     let manifest =
         std::fs::read_to_string(format!("{}/vpython.json", install.raw_stdout.trim_end())).unwrap();
     for (name, version, expected) in [
@@ -101,17 +104,21 @@ fn a_listed_version_overrides_every_other_requirement() {
             "{name} {version}: {manifest}"
         );
     }
-    run(&case, &["-vpython-tool", "install"]).installs(warning);
+    run(&case, &["-vpython-tool", "install"]).installs(&warning);
     run(&case, &["-vpython-tool", "verify"]).expect(
         0,
-        "requirement  required  here (3.11.99)\n\
-         a==1         line 2    1\n\
-         b==1         line 3    1\n  c          by a      2\n\n\
-         ok here; the spec names no other platforms\n",
-        warning,
+        expect![[r#"
+            requirement  required  here (3.11.99)
+            a==1         line 2    1
+            b==1         line 3    1
+              c          by a      2
+
+            ok here; the spec names no other platforms
+        "#]],
+        &warning,
     );
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
-    assert_eq!(run(&case, &["-vpython-tool", "explain"]).stderr, warning);
+    run(&case, &["-vpython-tool", "explain"]).succeeds_with(&warning);
 }
 
 #[test]
@@ -122,25 +129,20 @@ fn a_missing_requirement_is_reported_by_tools_and_does_not_prevent_a_launch() {
         module("gone", "1"),
     ];
     let case = case(&["a"], &[&wheels[..2]].concat());
-    let warnings = "\
-vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2)
-vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the listed wheels (required by `a` 1, `a-1-py3-none-any.whl`)
-";
+    let warnings = expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2)
+        vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the listed wheels (required by `a` 1, `a-1-py3-none-any.whl`)
+    "#]];
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
-    run(&case, &["-vpython-tool", "install"]).installs(warnings);
-    let verify = run(&case, &["-vpython-tool", "verify"]);
-    assert_eq!(
-        (verify.code, verify.stderr.as_str()),
-        (Some(0), warnings),
-        "{verify}"
-    );
+    run(&case, &["-vpython-tool", "install"]).installs(&warnings);
+    run(&case, &["-vpython-tool", "verify"]).succeeds_with(&warnings);
     // A version that satisfies one of two requirements is installed for that one.
     case.world.wheel(&wheels[2]);
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, but `gone-1-py3-none-any.whl` is chosen (listed in \
-                   `[WORLD]/work/.vpython3`, line 2)\n";
     let install = run(&case, &["-vpython-tool", "install"]);
-    install.installs(warning);
+    install.installs(expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, but `gone-1-py3-none-any.whl` is chosen (listed in `[WORLD]/work/.vpython3`, line 2)
+    "#]]);
     assert_eq!(case.world.environments().len(), 2, "{install}");
 }
 
@@ -153,13 +155,21 @@ fn of_two_conflicting_requirements_the_first_is_satisfied() {
         module("c", "2"),
     ];
     let case = case(&["a", "b"], &wheels);
-    let warning = "vpython: warning: `b-1-py3-none-any.whl` requires `c>=2`, but `c-1-py3-none-any.whl` is chosen (listed in \
-                   `[WORLD]/work/.vpython3`, line 3)\n";
-    run(&case, &["-vpython-tool", "install"]).installs(warning);
+    let warning = expect![[r#"
+        vpython: warning: `b-1-py3-none-any.whl` requires `c>=2`, but `c-1-py3-none-any.whl` is chosen (listed in `[WORLD]/work/.vpython3`, line 3)
+    "#]];
+    run(&case, &["-vpython-tool", "install"]).installs(&warning);
     run(&case, &["-vpython-tool", "explain", "--tree"]).expect(
         0,
-        "a 1\n└── c 1\nb 1\n└── c 1 (*)\n\n(*) shown above\n",
-        warning,
+        expect![[r#"
+            a 1
+            └── c 1
+            b 1
+            └── c 1 (*)
+
+            (*) shown above
+        "#]],
+        &warning,
     );
 }
 
@@ -172,11 +182,19 @@ fn an_invalid_requirement_is_reported_and_the_others_are_followed() {
             module("b", "1"),
         ],
     );
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `not a requirement` (listed in \
-                   `[WORLD]/work/.vpython3`, line 2)\n";
+    let warning = expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `not a requirement` (listed in `[WORLD]/work/.vpython3`, line 2)
+    "#]];
     let install = run(&case, &["-vpython-tool", "install"]);
-    install.installs(warning);
-    run(&case, &["-vpython-tool", "explain", "--tree"]).expect(0, "a 1\n└── b 1\n", warning);
+    install.installs(&warning);
+    run(&case, &["-vpython-tool", "explain", "--tree"]).expect(
+        0,
+        expect![[r#"
+            a 1
+            └── b 1
+        "#]],
+        &warning,
+    );
 }
 
 #[test]
@@ -205,17 +223,16 @@ fn other_platforms_follow_requirements_too() {
         module("c", "1"),
     ];
     let case = Case::with_spec(".vpython3", &listed, &wheels);
-    let table = "\
-requirement  required  here (3.11.99)  win_amd64
-a==1         line 2    1               1
-  b          by a      1               missing
-  c          by a      -               1
+    run(&case, &["-vpython-tool", "verify"]).expect(0, expect![[r#"
+        requirement  required  here (3.11.99)  win_amd64
+        a==1         line 2    1               1
+          b          by a      1               missing
+          c          by a      -               1
 
-ok here and on 1 platform
-";
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `b`, which is not among the listed wheels (listed in \
-                   `[WORLD]/work/.vpython3`, line 2), on win_amd64\n";
-    run(&case, &["-vpython-tool", "verify"]).expect(0, table, warning);
+        ok here and on 1 platform
+    "#]], expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` requires `b`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2), on win_amd64
+    "#]]);
 }
 
 #[test]
@@ -242,19 +259,24 @@ fn another_version_of_a_missing_listed_wheel_is_not_installed() {
         &["a", "b"],
         &[module("a", "1").requires("b"), module("b", "2")],
     );
-    let verify = run(&case, &["-vpython-tool", "verify"]);
-    let table = "requirement  required  here (3.11.99)\na==1         line 2    1\nb==1         line 3    missing\n";
-    assert_eq!(
-        (verify.code, verify.stdout.as_str()),
-        (Some(1), table),
-        "{verify}"
-    );
-    assert!(verify.stderr.starts_with("vpython: error: "), "{verify}");
-    let said = "vpython: .vpython3: the plans of both forms were not compared, because wheels are missing\n";
+    run(&case, &["-vpython-tool", "verify"]).expect(1, expect![[r#"
+        requirement  required  here (3.11.99)
+        a==1         line 2    1
+        b==1         line 3    missing
+    "#]], expect![[r#"
+        vpython: error: the spec cannot be satisfied for CPython 3.11.99 on linux x86_64
+          caused by: no wheel in `[WORLD]/work/wheels` fits `b==1` (listed in `[WORLD]/work/.vpython3`, line 3 as `b-py3` `version:1`)
+          caused by: `b-2-py3-none-any.whl` is version 2
+          hint: fetch what is missing: `vpython -vpython-tool fetch`
+    "#]]);
     run(&case, &["-vpython-tool", "upgrade"]).expect(
         0,
-        ".vpython3: written to vpython.toml\n",
-        said,
+        expect![[r#"
+            .vpython3: written to vpython.toml
+        "#]],
+        expect![[r#"
+            vpython: .vpython3: the plans of both forms were not compared, because wheels are missing
+        "#]],
     );
     let native = std::fs::read_to_string(case.world.path("vpython.toml")).unwrap();
     assert!(
@@ -273,7 +295,9 @@ fn upgrade_writes_the_requirements_that_are_followed() {
             module("b", "2"),
         ],
     );
-    run(&case, &["-vpython-tool", "upgrade"]).prints(".vpython3: written to vpython.toml\n");
+    run(&case, &["-vpython-tool", "upgrade"]).prints(expect![[r#"
+        .vpython3: written to vpython.toml
+    "#]]);
     let native = "\
 dependencies = [
     \"a==1\",

@@ -1,19 +1,11 @@
 //! The metadata of wheels, valid and invalid.
 
+use expect_test::expect;
+
 use crate::support::{Case, Wheel};
 
 fn module(name: &str, version: &str) -> Wheel {
     Wheel::module(name, version)
-}
-
-/// Checks that the launch fails with this message, in which `[FETCH]` represents the command that
-/// fills the directory.
-#[track_caller]
-fn refuses(case: &Case, message: &str) {
-    case.refuses(&message.replace(
-        "[FETCH]",
-        "vpython -vpython-spec=vpython.toml -vpython-tool fetch",
-    ));
 }
 
 const A: &str = "a-1-py3-none-any.whl";
@@ -36,25 +28,27 @@ fn legacy_version_ranges_are_corrected() {
         module("b", "1"),
     ];
     Case::new(&["a"], &wheels).takes(&[A, B]);
-    refuses(
-        &Case::new(&["a"], &[module("a", "1").requires_python(">=3.12.*")]),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-1-py3-none-any.whl` requires Python `>=3.12.*`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
-         hint: fetch one: `[FETCH]`, or set `requires-python = \">=3.12\"`\n",
-    );
+    Case::new(&["a"], &[module("a", "1").requires_python(">=3.12.*")]).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+          caused by: `a-1-py3-none-any.whl` requires Python `>=3.12.*`; the interpreter is CPython 3.11.99 on linux x86_64
+          hint: fetch one: `[FETCH]`, or set `requires-python = ">=3.12"`
+    "#]]);
 }
 
 #[test]
 fn an_invalid_requires_python_excludes_nothing_and_is_reported() {
     let case = Case::new(&["a"], &[module("a", "1").requires_python("three")]);
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Python`, which vpython ignores: `three`\n";
-    case.run().installs(warning);
+    let warning = expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Python`, which vpython ignores: `three`
+    "#]];
+    case.run().installs(&warning);
     let listed = "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n";
     let wheel = module("a", "1").requires_python("three").requires("b >= x");
     let case = Case::with_spec("luci.vpython3", listed, &[wheel]);
-    let requirement = "vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x` (listed in \
-                       `[WORLD]/work/luci.vpython3`, line 2)\n";
-    case.run().installs(&format!("{warning}{requirement}"));
+    case.run().installs(expect![[r#"
+        vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Python`, which vpython ignores: `three`
+        vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x` (listed in `[WORLD]/work/luci.vpython3`, line 2)
+    "#]]);
 }
 
 #[test]
@@ -78,41 +72,38 @@ fn an_invalid_requirement_matters_only_where_it_is_followed() {
     Case::new(&["a[x]"], &wheels()).takes(&[A, B]);
     let spec = "dependencies = ['a']\n[tool.vpython]\nno-deps = true\n";
     Case::with_spec("vpython.toml", spec, &[module("a", "1").requires("b >= x")]).takes(&[A]);
-    refuses(
-        &Case::new(&["a[x]"], &[bad()]),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-2-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x; extra == 'x'`\n  \
-         hint: fetch one: `[FETCH]`\n",
-    );
-    refuses(
-        &Case::new(
+    Case::new(&["a[x]"], &[bad()]).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (required in `[WORLD]/work/vpython.toml`, line 1)
+          caused by: `a-2-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x; extra == 'x'`
+          hint: fetch one: `[FETCH]`
+    "#]]);
+    Case::new(
             &["a"],
             &[module("a", "1")
                 .tag("cp37-abi3-linux_x86_64")
                 .requires("b >= x")],
-        ),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-1-cp37-abi3-linux_x86_64.whl` has an invalid `Requires-Dist`: `b >= x`\n  \
-         hint: fetch one: `[FETCH]`\n",
-    );
+        ).refuses(expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: `a-1-cp37-abi3-linux_x86_64.whl` has an invalid `Requires-Dist`: `b >= x`
+              hint: fetch one: `[FETCH]`
+        "#]]);
 }
 
 #[test]
 fn a_wheel_that_requires_another_version_of_itself_is_named() {
-    refuses(
-        &Case::new(
+    Case::new(
             &["b"],
             &[
                 module("a", "1").requires("a>=2"),
                 module("b", "1").requires("a").requires("c"),
                 module("c", "1"),
             ],
-        ),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required by `b` 1, `b-1-py3-none-any.whl`)\n  \
-         caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it does not satisfy itself\n  \
-         hint: fetch one: `[FETCH]`\n",
-    );
+        ).refuses(expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required by `b` 1, `b-1-py3-none-any.whl`)
+              caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it does not satisfy itself
+              hint: fetch one: `[FETCH]`
+        "#]]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
+use expect_test::expect;
+
 use crate::support::{Python, Wheel, World};
 
 /// An unprivileged user, to whom the tests give files.
@@ -31,21 +33,20 @@ fn launch(world: &World) -> crate::support::Outcome {
         .run()
 }
 
-fn cannot_use(why: &str) -> String {
-    format!(
-        "vpython: error: cannot use `[WORLD]/shared/own/root` as the store\n  caused by: {why}\n"
-    )
-}
-
 #[test]
 fn a_path_through_a_directory_that_others_can_write_to_is_refused() {
     let world = World::new();
     let shared = world.outside("shared");
     std::fs::create_dir_all(shared.join("own")).unwrap();
     set_mode(&shared, 0o777);
-    let hint = "  hint: run `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
-    let why = "`[WORLD]/shared` is writable by other users (mode 0777)";
-    launch(&world).refuses(125, &(cannot_use(why) + hint));
+    launch(&world).refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot use `[WORLD]/shared/own/root` as the store
+              caused by: `[WORLD]/shared` is writable by other users (mode 0777)
+              hint: run `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`
+        "#]],
+    );
     // In a directory such as `/tmp`, users cannot rename files of others.
     set_mode(&shared, 0o1777);
     launch(&world).prints("1\n");
@@ -59,9 +60,11 @@ fn a_path_through_a_directory_of_another_user_is_refused() {
     let world = World::new();
     std::fs::create_dir_all(world.outside("shared/own")).unwrap();
     chown(world.outside("shared"), Some(OTHER_USER), None).unwrap();
-    let hint = "  hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n";
-    let why = format!("`[WORLD]/shared` belongs to user {OTHER_USER}, but vpython runs as user 0");
-    launch(&world).refuses(125, &(cannot_use(&why) + hint));
+    launch(&world).refuses(125, expect![[r#"
+        vpython: error: cannot use `[WORLD]/shared/own/root` as the store
+          caused by: `[WORLD]/shared` belongs to user 54321, but vpython runs as user 0
+          hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`
+    "#]]);
 }
 
 #[test]
@@ -72,16 +75,15 @@ fn the_superuser_writes_nothing_into_the_home_of_another_user() {
     let world = World::new();
     let home = world.outside("home");
     chown(&home, Some(OTHER_USER), None).unwrap();
-    let expected = format!(
-        "vpython: error: cannot use `[WORLD]/home/.cache/vpython-root.0` as the store\n  \
-         caused by: `[WORLD]/home` belongs to user {OTHER_USER}, but vpython runs as user 0\n  \
-         hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n"
-    );
     world
         .vpython(["-c", "print(1)"])
         .without("VPYTHON_VIRTUALENV_ROOT")
         .run()
-        .refuses(125, &expected);
+        .refuses(125, expect![[r#"
+            vpython: error: cannot use `[WORLD]/home/.cache/vpython-root.0` as the store
+              caused by: `[WORLD]/home` belongs to user 54321, but vpython runs as user 0
+              hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`
+        "#]]);
     assert_eq!(
         std::fs::read_dir(&home).unwrap().count(),
         0,
@@ -121,11 +123,9 @@ fn with_an_unusable_home_the_store_is_in_the_temporary_directory() {
                 .user(OTHER_USER)
                 .run()
         };
-        let warning = format!(
-            "vpython: warning: using `[WORLD]/tmp/vpython-root.{OTHER_USER}` as the store: cannot create the store \
-             `[WORLD]/home/.cache/vpython-root.{OTHER_USER}`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
-        );
-        run(&["-c", "print(1)"]).expect(0, "1\n", &warning);
+        run(&["-c", "print(1)"]).expect(0, "1\n", expect![[r#"
+            vpython: warning: using `[WORLD]/tmp/vpython-root.54321` as the store: cannot create the store `[WORLD]/home/.cache/vpython-root.54321`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)
+        "#]]);
         run(&["-c", "print(1)"]).prints("1\n");
         assert!(
             world
@@ -151,10 +151,14 @@ fn the_target_of_a_link_in_the_path_of_the_root_is_checked() {
     launch(&world).prints("1\n");
     std::fs::remove_dir_all(world.outside("open/own/root")).unwrap();
     set_mode(&world.outside("open"), 0o777);
-    let why = "`[WORLD]/open` is writable by other users (mode 0777)";
-    let hint =
-        "  hint: run `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`\n";
-    launch(&world).refuses(125, &(cannot_use(why) + hint));
+    launch(&world).refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot use `[WORLD]/shared/own/root` as the store
+              caused by: `[WORLD]/open` is writable by other users (mode 0777)
+              hint: run `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`
+        "#]],
+    );
 }
 
 #[test]
@@ -169,10 +173,14 @@ fn a_link_of_another_user_in_place_of_the_root_is_not_followed() {
     symlink(world.outside("elsewhere"), &root).unwrap();
     launch(&world).prints("1\n");
     std::os::unix::fs::lchown(&root, Some(OTHER_USER), None).unwrap();
-    let outcome = launch(&world);
-    let why = format!("it belongs to user {OTHER_USER}, but vpython runs as user 0");
-    let hint = "  hint: name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
-    outcome.refuses(125, &(cannot_use(&why) + hint));
+    launch(&world).refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot use `[WORLD]/shared/own/root` as the store
+              caused by: it belongs to user 54321, but vpython runs as user 0
+              hint: name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+        "#]],
+    );
 }
 
 #[test]
@@ -182,11 +190,15 @@ fn a_replaced_directory_of_the_store_is_refused() {
         std::fs::create_dir_all(world.store("")).unwrap();
         std::fs::create_dir(world.outside("elsewhere")).unwrap();
         symlink(world.outside("elsewhere"), world.store(name)).unwrap();
-        let message = format!(
-            "vpython: error: `[WORLD]/root/v1/{name}` is not a directory\n  caused by: only vpython creates it, and never as \
-             a link\n"
+        let outcome = world.vpython(["-c", ""]).run();
+        let outcome = outcome.replacing(&format!("v1/{name}`"), "v1/[NAME]`");
+        outcome.refuses(
+            125,
+            expect![[r#"
+                vpython: error: `[WORLD]/root/v1/[NAME]` is not a directory
+                  caused by: only vpython creates it, and never as a link
+            "#]],
         );
-        world.vpython(["-c", ""]).run().refuses(125, &message);
         assert_eq!(
             std::fs::read_dir(world.outside("elsewhere"))
                 .unwrap()

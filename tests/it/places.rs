@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use expect_test::expect;
+
 use crate::support::{Outcome, Wheel, World, start};
 
 /// A world with a wheel and a script that prints its version.
@@ -87,12 +89,11 @@ fn without_a_writable_home_the_store_is_in_the_temporary_directory() {
             .run()
     };
     let user = nix::unistd::geteuid();
-    let warning = format!(
-        "vpython: warning: using `[WORLD]/tmp/vpython-root.{user}` as the store: cannot create the store \
-         `/proc/self/nowhere/.cache/vpython-root.{user}`: cannot create directory `/proc/self/nowhere/.cache`: No such file or directory \
-         (os error 2)\n"
-    );
-    run().expect(0, "1\n", &warning);
+    let own = format!("vpython-root.{user}");
+    let outcome = run().replacing(&own, "vpython-root.[USER]");
+    outcome.expect(0, "1\n", expect![[r#"
+        vpython: warning: using `[WORLD]/tmp/vpython-root.[USER]` as the store: cannot create the store `/proc/self/nowhere/.cache/vpython-root.[USER]`: cannot create directory `/proc/self/nowhere/.cache`: No such file or directory (os error 2)
+    "#]]);
     run().prints("1\n");
     assert!(
         world
@@ -311,8 +312,9 @@ fn without_locks_and_links_a_launch_still_works() {
         .concat();
         world.program("/usr/bin/env", words).run()
     };
-    let notice = "vpython: the file system of `[WORLD]/root` has no locks: concurrent launches may each build, and nothing is pruned\n";
-    launch("tool.py").expect(0, "1\n", notice);
+    launch("tool.py").expect(0, "1\n", expect![[r#"
+        vpython: the file system of `[WORLD]/root` has no locks: concurrent launches may each build, and nothing is pruned
+    "#]]);
     launch("tool.py").prints("1\n");
     // Prune keeps what it cannot prove to be unused.
     let words = [
@@ -329,12 +331,11 @@ fn without_locks_and_links_a_launch_still_works() {
         .arguments(["-vpython-tool", "prune", "--all"])
         .run();
     let path = world.environments().pop().unwrap();
-    let expected = format!(
-        "{}  python [VERSION] with a 1, unused for 0 days: kept, because the file system has no locks and a program may be running in it\n\
-         unpacked wheels are kept, because the file system has no locks and a build may be running\n\
-         removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches: 0 B\n",
-        path.file_name().unwrap().display()
-    );
-    outcome.prints(&expected);
+    let key = path.file_name().unwrap().to_str().unwrap();
+    outcome.replacing(key, "[KEY]").prints(expect![[r#"
+        [KEY]  python [VERSION] with a 1, unused for 0 days: kept, because the file system has no locks and a program may be running in it
+        unpacked wheels are kept, because the file system has no locks and a build may be running
+        removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches: 0 B
+    "#]]);
     assert!(path.exists());
 }

@@ -1,5 +1,7 @@
 //! `pyproject.toml` as a named spec, and the selection of its extras and groups.
 
+use expect_test::expect;
+
 use crate::support::{Fake, Wheel, World};
 
 const PROJECT: &str = "[project]\nname = 'x'\ndependencies = ['a']\n[project.optional-dependencies]\nCli = ['b']\n\
@@ -34,13 +36,14 @@ fn a_pyproject_that_is_named_is_a_spec() {
         "pyproject.toml",
         "[tool.poetry.dependencies]\nwhich = '2'\n",
     );
-    let message = "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 1, column 1: \
-                   there is neither a `[project]` table nor `[dependency-groups]`, so its requirements are unknown\n  hint: add \
-                   `dependencies` to `[project]`, or select groups with `groups = [\"...\"]` in `[tool.vpython]`\n";
     world
         .vpython(["-vpython-spec=pyproject.toml", "plain.py"])
         .run()
-        .refuses(125, message);
+        .refuses(125, expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/pyproject.toml`
+              caused by: `[WORLD]/work/pyproject.toml`, line 1, column 1: there is neither a `[project]` table nor `[dependency-groups]`, so its requirements are unknown
+              hint: add `dependencies` to `[project]`, or select groups with `groups = ["..."]` in `[tool.vpython]`
+        "#]]);
 }
 
 #[test]
@@ -65,9 +68,10 @@ fn extras_and_groups_are_chosen_on_the_command_line() {
         .prints("['a', 'b', 'c']\n");
         run(&[]).prints("['a']\n");
     }
-    let message = "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 1, column 1: \
-                   there is no `gui` in `[project.optional-dependencies]`, which has `Cli`\n";
-    run(&["-vpython-extra=gui"]).refuses(125, message);
+    run(&["-vpython-extra=gui"]).refuses(125, expect![[r#"
+        vpython: error: bad spec in `[WORLD]/work/pyproject.toml`
+          caused by: `[WORLD]/work/pyproject.toml`, line 1, column 1: there is no `gui` in `[project.optional-dependencies]`, which has `Cli`
+    "#]]);
 }
 
 #[test]
@@ -103,9 +107,14 @@ fn a_tool_takes_them_as_options_of_its_own() {
     assert_eq!(wheels(&["install", "pyproject.toml"]), 1);
     // Arguments of a program are not options of vpython.
     world.write("vpython.toml", "dependencies = []\n");
-    let other = "vpython: error: `-vpython-extra` and `-vpython-group` require a `pyproject.toml`\n  caused by: the spec is \
-                 `[WORLD]/work/vpython.toml`\n  hint: pass it with `-vpython-spec pyproject.toml`\n";
-    tool(&["install", "--extra", "cli", "plain.py"]).refuses(125, other);
+    tool(&["install", "--extra", "cli", "plain.py"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: `-vpython-extra` and `-vpython-group` require a `pyproject.toml`
+              caused by: the spec is `[WORLD]/work/vpython.toml`
+              hint: pass it with `-vpython-spec pyproject.toml`
+        "#]],
+    );
     let exec = world.vpython([
         "-vpython-tool",
         "exec",

@@ -3,6 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use expect_test::expect;
+
 use crate::support::{Python, Wheel, World};
 
 /// A world with CPython 2.7 next to another python on `PATH`, and a spec that requires it; `None`
@@ -81,7 +83,9 @@ fn byte_code_that_python_writes_does_not_count_as_a_change() {
     world
         .vpython(["-vpython-tool", "check", "--all"])
         .run()
-        .prints("1 environment and 2 unpacked wheels: all files are intact\n");
+        .prints(expect![[r#"
+            1 environment and 2 unpacked wheels: all files are intact
+        "#]]);
 }
 
 #[test]
@@ -98,7 +102,9 @@ fn install_compiles_packages_too() {
     world
         .vpython(["-vpython-tool", "check", "--all"])
         .run()
-        .prints("1 environment and 2 unpacked wheels: all files are intact\n");
+        .prints(expect![[r#"
+            1 environment and 2 unpacked wheels: all files are intact
+        "#]]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use expect_test::expect;
 use sha2::Digest;
 
 use crate::support::{Case, Wheel, has_strace};
@@ -17,16 +18,6 @@ fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
         .map(|stem| format!("{stem}-py3-none-any.whl"))
         .collect();
     Case::new(dependencies, wheels).takes(&files.iter().map(String::as_str).collect::<Vec<_>>());
-}
-
-/// Checks that the launch fails with this message, in which `[FETCH]` represents the command that
-/// fills the directory.
-#[track_caller]
-fn refuses(case: &Case, message: &str) {
-    case.refuses(&message.replace(
-        "[FETCH]",
-        "vpython -vpython-spec=vpython.toml -vpython-tool fetch",
-    ));
 }
 
 #[test]
@@ -111,13 +102,15 @@ fn a_constraint_limits_versions_and_adds_no_requirement() {
     constrained("a<2").takes(&["a-1-py3-none-any.whl"]);
     constrained("a>=3rc1").takes(&["a-3rc1-py3-none-any.whl"]);
     constrained("a>4").refuses(
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `a`\n  \
-         caused by: `a` is required in `[WORLD]/work/requirements.txt`, line 2\n  \
-         caused by: `a>4` is required in `[WORLD]/work/limits.txt`, line 1\n  \
-         caused by: `a-1-py3-none-any.whl` is version 1, which does not satisfy `a>4`\n  \
-         caused by: `a-2-py3-none-any.whl` is version 2, which does not satisfy `a>4`\n  \
-         caused by: `a-3rc1-py3-none-any.whl` is version 3rc1, which does not satisfy `a>4`\n  \
-         hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch`, or loosen `a>4` in `[WORLD]/work/limits.txt`, line 1\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `a`
+              caused by: `a` is required in `[WORLD]/work/requirements.txt`, line 2
+              caused by: `a>4` is required in `[WORLD]/work/limits.txt`, line 1
+              caused by: `a-1-py3-none-any.whl` is version 1, which does not satisfy `a>4`
+              caused by: `a-2-py3-none-any.whl` is version 2, which does not satisfy `a>4`
+              caused by: `a-3rc1-py3-none-any.whl` is version 3rc1, which does not satisfy `a>4`
+              hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch`, or loosen `a>4` in `[WORLD]/work/limits.txt`, line 1
+        "#]],
     );
 }
 
@@ -128,18 +121,17 @@ fn all_missing_projects_are_reported_at_once() {
         module("b", "1"),
         module("c", "1"),
     ];
-    refuses(
-        &Case::new(&["a", "b>1", "e"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits the requirements on 4 projects\n  \
-         caused by: `b>1` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b`: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b>1`\n  \
-         caused by: `e` is required in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`\n  \
-         caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
-         caused by: `d` is required by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`\n  \
-         hint: fetch what is missing: `[FETCH]`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1\n",
-    );
+    Case::new(&["a", "b>1", "e"], &wheels).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits the requirements on 4 projects
+          caused by: `b>1` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `b`: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b>1`
+          caused by: `e` is required in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`
+          caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`
+          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+          caused by: `d` is required by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`
+          hint: fetch what is missing: `[FETCH]`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1
+    "#]]);
 }
 
 #[test]
@@ -149,26 +141,24 @@ fn a_wheel_is_missing_only_if_every_choice_needs_it() {
         module("a", "1").requires("b"),
         module("b", "1"),
     ];
-    refuses(
-        &Case::new(&["a", "c"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: there is no wheel of `c`\n  \
-         hint: fetch one: `[FETCH]`\n",
-    );
+    Case::new(&["a", "c"], &wheels).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (required in `[WORLD]/work/vpython.toml`, line 1)
+          caused by: there is no wheel of `c`
+          hint: fetch one: `[FETCH]`
+    "#]]);
 }
 
 #[test]
 fn requirements_of_the_spec_apply_to_fetched_wheels() {
     let wheels = [module("a", "1").requires("b!=1"), module("b", "1")];
-    refuses(
-        &Case::new(&["a", "b<3"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `b`\n  \
-         caused by: `b<3` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b!=1` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b!=1`\n  \
-         hint: fetch one: `[FETCH]`\n",
-    );
+    Case::new(&["a", "b<3"], &wheels).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `b`
+          caused by: `b<3` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `b!=1` is required by `a` 1, `a-1-py3-none-any.whl`
+          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b!=1`
+          hint: fetch one: `[FETCH]`
+    "#]]);
 }
 
 #[test]
@@ -178,21 +168,37 @@ fn the_chain_of_requirements_from_the_spec_is_shown() {
         module("b", "1").requires("c>0"),
         module("c", "1").requires("d"),
     ];
-    let message = |way: &str| {
-        format!(
-            "vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (required by `c` 1, `c-1-py3-none-any.whl`)\n  \
-             caused by: {way} is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-             caused by: there is no wheel of `d`\n  \
-             hint: fetch one: `[FETCH]`\n"
-        )
-    };
     let rows = [
-        ("c<2", "`c<2`"),
-        ("b", "`c>0` is required by `b`, which"),
-        ("a", "`c>0` is required by `b`, a dependency of `a`, which"),
+        (
+            "c<2",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (required by `c` 1, `c-1-py3-none-any.whl`)
+                  caused by: `c<2` is required in `[WORLD]/work/vpython.toml`, line 1
+                  caused by: there is no wheel of `d`
+                  hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+            "#]],
+        ),
+        (
+            "b",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (required by `c` 1, `c-1-py3-none-any.whl`)
+                  caused by: `c>0` is required by `b`, which is required in `[WORLD]/work/vpython.toml`, line 1
+                  caused by: there is no wheel of `d`
+                  hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+            "#]],
+        ),
+        (
+            "a",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (required by `c` 1, `c-1-py3-none-any.whl`)
+                  caused by: `c>0` is required by `b`, a dependency of `a`, which is required in `[WORLD]/work/vpython.toml`, line 1
+                  caused by: there is no wheel of `d`
+                  hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+            "#]],
+        ),
     ];
-    for (asked, way) in rows {
-        refuses(&Case::new(&[asked], &wheels), &message(way));
+    for (asked, message) in rows {
+        Case::new(&[asked], &wheels).refuses(message);
     }
 }
 
@@ -206,19 +212,18 @@ fn the_reason_against_each_other_wheel_is_shown() {
         module("c", "1"),
         module("c", "2"),
     ];
-    refuses(
-        &Case::new(&["a", "b"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`\n  \
-         caused by: `c<2` is required by `a` 3, `a-3-py3-none-any.whl`\n  \
-         caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`\n  \
-         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c<1.5` is required by `a` 2 too\n  \
-         caused by: `a-1-py3-none-any.whl` fits `a`, but requires `missing`, which no wheel fits\n  \
-         caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
-         caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
-         hint: fetch others: `[FETCH]`\n",
-    );
+    Case::new(&["a", "b"], &wheels).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`
+          caused by: `c<2` is required by `a` 3, `a-3-py3-none-any.whl`
+          caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`
+          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `c<1.5` is required by `a` 2 too
+          caused by: `a-1-py3-none-any.whl` fits `a`, but requires `missing`, which no wheel fits
+          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`
+          hint: fetch others: `[FETCH]`
+    "#]]);
 }
 
 #[test]
@@ -228,16 +233,15 @@ fn a_bound_of_the_spec_that_causes_the_failure_is_named() {
         module("c", "1"),
         module("c", "2"),
     ];
-    refuses(
-        &Case::new(&["c<2", "a"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`\n  \
-         caused by: `c<2` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
-         caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
-         hint: fetch others: `[FETCH]`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1\n",
-    );
+    Case::new(&["c<2", "a"], &wheels).refuses(expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`
+          caused by: `c<2` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`
+          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`
+          hint: fetch others: `[FETCH]`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1
+    "#]]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The seeds: pip, setuptools and wheel in the environments of LUCI specs, which do not list them.
 
+use expect_test::expect;
+
 use crate::support::{Case, Fake, Outcome, Python, Wheel, World};
 
 const SPEC: &str = "wheel: < name: \"infra/python/wheels/which-py3\" version: \"version:1\" >\n";
@@ -171,8 +173,6 @@ fn a_directory_that_is_not_there_yet_is_noticed_when_it_is() {
 #[test]
 fn missing_seeds_are_reported_by_tools_and_not_by_launches() {
     let case = Case::with_spec(".vpython3", SPEC, &[Wheel::module("which", "1")]);
-    let warning = "vpython: warning: there are no wheels for the seed packages `pip`, `setuptools<82`, `wheel<0.46`; `vpython -vpython-tool fetch` \
-                   downloads them\n";
     let launch = run(&case, &[]);
     assert_eq!(
         (launch.code, launch.stderr.as_str()),
@@ -180,15 +180,16 @@ fn missing_seeds_are_reported_by_tools_and_not_by_launches() {
         "{launch}"
     );
     // The environment exists already, and missing seeds are reported all the same.
-    run(&case, &["-vpython-tool", "install"]).installs(warning);
-    let table = "\
-requirement  required  here (3.11.99)
-which==1     line 1    1
+    run(&case, &["-vpython-tool", "install"]).installs(expect![[r#"
+        vpython: warning: there are no wheels for the seed packages `pip`, `setuptools<82`, `wheel<0.46`; `vpython -vpython-tool fetch` downloads them
+    "#]]);
+    run(&case, &["-vpython-tool", "verify"]).prints(expect![[r#"
+        requirement  required  here (3.11.99)
+        which==1     line 1    1
 
-ok here; the spec names no other platforms
-not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
-";
-    run(&case, &["-vpython-tool", "verify"]).prints(table);
+        ok here; the spec names no other platforms
+        not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
+    "#]]);
     let explained = run(&case, &["-vpython-tool", "explain"]);
     assert!(
         explained
@@ -209,16 +210,15 @@ not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing 
 #[test]
 fn tools_say_why_a_seed_is_there() {
     let case = case(SPEC, &[]);
-    let table = "\
-requirement   required  here (3.11.99)
-which==1      line 1    1
-  pip         for LUCI  23
-  setuptools  for LUCI  65
+    run(&case, &["-vpython-tool", "verify"]).prints(expect![[r#"
+        requirement   required  here (3.11.99)
+        which==1      line 1    1
+          pip         for LUCI  23
+          setuptools  for LUCI  65
 
-ok here; the spec names no other platforms
-not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
-";
-    run(&case, &["-vpython-tool", "verify"]).prints(table);
+        ok here; the spec names no other platforms
+        not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
+    "#]]);
     run(&case, &["-vpython-tool", "explain", "--tree"]).prints("pip 23\nsetuptools 65\nwhich 1\n");
     let explained = run(&case, &["-vpython-tool", "explain"]);
     let row = "  setuptools 65  seeded for LUCI specs  ";
@@ -253,11 +253,11 @@ fn a_native_spec_may_take_them_from_the_interpreter() {
     native("seed = true\n").takes(&[SETUPTOOLS]);
     for seed in ["seed = false\n", ""] {
         let refused = native(seed).run();
-        let headline = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `setuptools` (";
-        assert!(
-            refused.code == Some(125) && refused.stderr.starts_with(headline),
-            "{refused}"
-        );
+        refused.refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `setuptools` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: there is no wheel of `setuptools`
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+        "#]]);
     }
 }
 
@@ -266,8 +266,10 @@ fn a_lock_has_them_too() {
     let text = "dependencies = ['setuptools']\n[tool.vpython]\nseed = true\n";
     let case = Case::with_spec("vpython.toml", text, &[]);
     Wheel::module("setuptools", "65").write_to(&case.fake.bundle());
-    run(&case, &["-vpython-tool", "lock"])
-        .prints("pylock.vpython.toml: written\n  + setuptools 65\n");
+    run(&case, &["-vpython-tool", "lock"]).prints(expect![[r#"
+        pylock.vpython.toml: written
+          + setuptools 65
+    "#]]);
     let lock = std::fs::read_to_string(case.world.path("pylock.vpython.toml")).unwrap();
     assert!(
         lock.contains(SETUPTOOLS) && !lock.contains("bundled"),
@@ -285,16 +287,15 @@ fn another_platform_is_assumed_to_have_the_same_seeds() {
         ),
         &[],
     );
-    let table = "\
-requirement   required  here (3.11.99)  win_amd64 (3.8)
-which==1      line 1    1               1
-  pip         for LUCI  23              23
-  setuptools  for LUCI  65              65
+    run(&case, &["-vpython-tool", "verify"]).prints(expect![[r#"
+        requirement   required  here (3.11.99)  win_amd64 (3.8)
+        which==1      line 1    1               1
+          pip         for LUCI  23              23
+          setuptools  for LUCI  65              65
 
-ok here and on 1 platform
-not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
-";
-    run(&case, &["-vpython-tool", "verify"]).prints(table);
+        ok here and on 1 platform
+        not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
+    "#]]);
 }
 
 #[test]

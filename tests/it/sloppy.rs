@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use expect_test::{Expect, expect};
+
 use crate::support::{Fake, Fault, Outcome, Wheel, World};
 
 /// A world with these wheels, a spec that requires the first ones by name, and an interpreter.
@@ -26,22 +28,18 @@ fn install(world: &World, fake: &Fake) -> Outcome {
         .run()
 }
 
-/// Checks that each installation prints this warning, and that a launch in between prints nothing.
+/// Checks that each installation prints this warning, that a launch in between prints nothing, and
+/// that an installation with `strict` is refused.
 #[track_caller]
-fn warns_on_each_install(wheel: &Wheel, warning: &str) {
+fn warns_on_each_install(wheel: &Wheel, warning: &Expect, refusal: &Expect) {
     let (world, fake) = world(std::slice::from_ref(wheel), &["a"], "");
-    let warning = if warning.is_empty() {
-        String::new()
-    } else {
-        format!("vpython: warning: {warning}\n")
-    };
-    install(&world, &fake).installs(&warning);
+    install(&world, &fake).installs(warning);
     world
         .vpython(["-vpython-tool", "check"])
         .env("VPYTHON_INTERPRETER", &fake.path)
         .run()
         .succeeds_with("");
-    install(&world, &fake).installs(&warning);
+    install(&world, &fake).installs(warning);
     let record = installed(&world, "a-1.dist-info/RECORD");
     assert!(
         record.contains("\na.py,sha256=DY6Pb1MTeDXll1BuQZmqd4-_jskY7Pd5FDZeZxI0wsg,14\n"),
@@ -52,9 +50,7 @@ fn warns_on_each_install(wheel: &Wheel, warning: &str) {
         .vpython(["-vpython-strict", "-vpython-tool", "install"])
         .env("VPYTHON_INTERPRETER", &fake.path)
         .run();
-    assert_eq!(outcome.code, Some(125), "{}", outcome.stderr);
-    let headline = "vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set\n";
-    assert!(outcome.stderr.starts_with(headline), "{}", outcome.stderr);
+    outcome.refuses(125, refusal);
 }
 
 /// The text of a file in site-packages of the only environment.
@@ -71,37 +67,78 @@ fn wheel() -> Wheel {
 
 #[test]
 fn a_record_that_disagrees_with_the_content_is_reported() {
-    let prefix = "RECORD of `a-1-py3-none-any.whl` disagrees with its content in";
     let rows = [
         (
             wheel().fault(Fault::MissingRow("a.py")),
-            "one place: `a.py` (not in RECORD)",
+            expect![[r#"
+                vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `a.py` (not in RECORD)
+            "#]],
+            expect![[r#"
+                vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+                  caused by: `a.py` (not in RECORD)
+                  hint: rebuild the wheel with a current tool, or remove `strict`
+            "#]],
         ),
         (
             wheel().fault(Fault::NoDigest("a.py")),
-            "one place: `a.py` (no digest in RECORD)",
+            expect![[r#"
+                vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `a.py` (no digest in RECORD)
+            "#]],
+            expect![[r#"
+                vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+                  caused by: `a.py` (no digest in RECORD)
+                  hint: rebuild the wheel with a current tool, or remove `strict`
+            "#]],
         ),
         (
             wheel().fault(Fault::MissingMember("b.py")),
-            "one place: `b.py` (in RECORD, not in the archive)",
+            expect![[r#"
+                vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `b.py` (in RECORD, not in the archive)
+            "#]],
+            expect![[r#"
+                vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+                  caused by: `b.py` (in RECORD, not in the archive)
+                  hint: rebuild the wheel with a current tool, or remove `strict`
+            "#]],
         ),
         (
             wheel().fault(Fault::WrongSize("a.py")),
-            "one place: `a.py` (different size in RECORD)",
+            expect![[r#"
+                vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `a.py` (different size in RECORD)
+            "#]],
+            expect![[r#"
+                vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+                  caused by: `a.py` (different size in RECORD)
+                  hint: rebuild the wheel with a current tool, or remove `strict`
+            "#]],
         ),
         (
             wheel().fault(Fault::WrongDigest("a.py")),
-            "one place: `a.py` (different digest in RECORD)",
+            expect![[r#"
+                vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `a.py` (different digest in RECORD)
+            "#]],
+            expect![[r#"
+                vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+                  caused by: `a.py` (different digest in RECORD)
+                  hint: rebuild the wheel with a current tool, or remove `strict`
+            "#]],
         ),
         (
             wheel()
                 .fault(Fault::WrongDigest("a-1.dist-info/METADATA"))
                 .fault(Fault::MissingMember("b/")),
-            "several places: `a-1.dist-info/METADATA` (different digest in RECORD), `b/` (in RECORD, not in the archive)",
+            expect![[r#"
+                vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in several places: `a-1.dist-info/METADATA` (different digest in RECORD), `b/` (in RECORD, not in the archive)
+            "#]],
+            expect![[r#"
+                vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+                  caused by: `a-1.dist-info/METADATA` (different digest in RECORD), `b/` (in RECORD, not in the archive)
+                  hint: rebuild the wheel with a current tool, or remove `strict`
+            "#]],
         ),
     ];
-    for (wheel, disagreement) in rows {
-        warns_on_each_install(&wheel, &format!("{prefix} {disagreement}"));
+    for (wheel, warning, refusal) in rows {
+        warns_on_each_install(&wheel, &warning, &refusal);
     }
 }
 
@@ -130,8 +167,40 @@ fn a_record_in_another_form_is_read_without_a_warning() {
         |record| record.lines().flat_map(|line| ["/", line, "\n"]).collect(),
         |record| record.replace('/', "\\"),
     ];
-    for form in forms {
-        warns_on_each_install(&wheel().record_as(form), "");
+    let refusals = [
+        expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `a-1.dist-info/METADATA` (digest in RECORD not in URL-safe base64), `a-1.dist-info/WHEEL` (digest in RECORD not in URL-safe base64), `a.py` (digest in RECORD not in URL-safe base64)
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+        expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `a-1.dist-info/METADATA` (digest in RECORD not in URL-safe base64), `a-1.dist-info/WHEEL` (digest in RECORD not in URL-safe base64), `a.py` (digest in RECORD not in URL-safe base64)
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+        expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `a-1.dist-info/METADATA` (digest in RECORD not in URL-safe base64), `a-1.dist-info/WHEEL` (digest in RECORD not in URL-safe base64), `a.py` (digest in RECORD not in URL-safe base64)
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+        expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `./a-1.dist-info/METADATA` (path in RECORD not normalized), `./a-1.dist-info/RECORD` (path in RECORD not normalized), `./a-1.dist-info/WHEEL` (path in RECORD not normalized) and 1 more
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+        expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `/a-1.dist-info/METADATA` (path in RECORD not normalized), `/a-1.dist-info/RECORD` (path in RECORD not normalized), `/a-1.dist-info/WHEEL` (path in RECORD not normalized) and 1 more
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+        expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `a-1.dist-info\METADATA` (path in RECORD not normalized), `a-1.dist-info\RECORD` (path in RECORD not normalized), `a-1.dist-info\WHEEL` (path in RECORD not normalized)
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+    ];
+    for (form, refusal) in forms.into_iter().zip(refusals) {
+        warns_on_each_install(&wheel().record_as(form), &expect![""], &refusal);
     }
 }
 
@@ -151,16 +220,24 @@ fn a_duplicate_member_with_the_same_content_is_installed_once() {
         .file("b.py", "VERSION = \"1\"\n")
         .fault(Fault::MissingRow("b.py"))
         .fault(Fault::Renamed("b.py", "a.py"));
-    warns_on_each_install(&twice, "");
+    warns_on_each_install(
+        &twice,
+        &expect![""],
+        &expect![[r#"
+            vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set
+              caused by: `a.py` (repeated in the archive)
+              hint: rebuild the wheel with a current tool, or remove `strict`
+        "#]],
+    );
 }
 
 #[test]
 fn a_symbolic_link_becomes_a_plain_file() {
     let linked = wheel().fault(Fault::Symlink("link", "a.py"));
     let (world, fake) = world(&[linked], &["a"], "");
-    let warning = "vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `link` (not in \
-                   RECORD)\n";
-    install(&world, &fake).installs(warning);
+    install(&world, &fake).installs(expect![[r#"
+        vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `link` (not in RECORD)
+    "#]]);
     assert_eq!(installed(&world, "link"), "a.py");
 }
 
@@ -184,11 +261,9 @@ fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
         "tests/x.py",
     ];
     let (world, fake) = world(&colliding(&paths), &["a", "b"], "");
-    let site = "lib/python3.11/site-packages";
-    let warning = format!(
-        "vpython: warning: `b 1` and `a 1` both contain `{site}/shared/__init__.py`, `{site}/shared/c.py`, `{site}/shared/d.py` and \
-         1 more; the files of `a 1` are used\n"
-    );
+    let warning = expect![[r#"
+        vpython: warning: `b 1` and `a 1` both contain `lib/python3.11/site-packages/shared/__init__.py`, `lib/python3.11/site-packages/shared/c.py`, `lib/python3.11/site-packages/shared/d.py` and 1 more; the files of `a 1` are used
+    "#]];
     install(&world, &fake).installs(&warning);
     install(&world, &fake).installs(&warning);
     assert_eq!(installed(&world, "shared/c.py"), "WHO = 'a'\n");
@@ -210,7 +285,9 @@ fn a_wheel_wins_over_those_that_it_requires() {
     let (world, fake) = world(&[a, b.requires("a ; extra == 'never'")], &["a", "b"], "");
     let outcome = install(&world, &fake);
     outcome.installs(
-        "vpython: warning: `a 1` and `b 1` both contain `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used\n",
+        expect![[r#"
+            vpython: warning: `a 1` and `b 1` both contain `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used
+        "#]],
     );
     assert_eq!(installed(&world, "shared.py"), "WHO = 'b'\n");
 }
@@ -234,8 +311,10 @@ fn strict_refuses_two_files_for_one_path() {
     );
     install(&world, &fake).refuses(
         125,
-        "vpython: error: `b 1` and `a 1` have different files for `lib/python3.11/site-packages/README.md`, and `strict` is set\n  \
-         hint: remove one of them, or `strict`; without `strict`, the wheel that is installed last wins\n",
+        expect![[r#"
+            vpython: error: `b 1` and `a 1` have different files for `lib/python3.11/site-packages/README.md`, and `strict` is set
+              hint: remove one of them, or `strict`; without `strict`, the wheel that is installed last wins
+        "#]],
     );
     assert_eq!(world.environments(), [] as [PathBuf; 0]);
 }
@@ -270,24 +349,25 @@ fn collisions_are_reported_before_a_build() {
         b.requires("a").entry_point("run", "shared:other"),
     ];
     let (world, fake) = world(&wheels, &["a", "b"], "");
-    let warning = "vpython: warning: `a 1` and `b 1` both contain `bin/run`, `lib/python3.11/site-packages/shared.py`; the files of `b 1` \
-                   are used\n";
+    let warning = expect![[r#"
+        vpython: warning: `a 1` and `b 1` both contain `bin/run`, `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used
+    "#]];
     for tool in ["explain", "verify"] {
         let outcome = world
             .vpython(["-vpython-tool", tool])
             .env("VPYTHON_INTERPRETER", &fake.path)
             .run();
-        outcome.succeeds_with(warning);
+        outcome.succeeds_with(&warning);
         assert_eq!(
             world.environments(),
             [] as [PathBuf; 0],
             "{tool} builds nothing"
         );
     }
-    install(&world, &fake).installs(warning);
+    install(&world, &fake).installs(&warning);
     world
         .vpython(["-vpython-tool", "explain"])
         .env("VPYTHON_INTERPRETER", &fake.path)
         .run()
-        .succeeds_with(warning);
+        .succeeds_with(&warning);
 }

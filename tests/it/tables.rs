@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::process::Stdio;
 
+use expect_test::expect;
+
 use crate::support::{Fake, Launch, Wheel, World};
 
 /// The output of a launch to a terminal of this many columns on standard output.
@@ -48,18 +50,18 @@ fn verify_names_as_many_requirers_as_the_terminal_has_room_for() {
             .env("VPYTHON_INTERPRETER", &fake.path)
     };
     verify().run().prints(
-        "\
-requirement          required                                     here (3.11.42)  win_amd64
-alpha                line 1                                       1               1
-beta                 line 1                                       1               1
-gamma                line 1                                       1               1
-delta                line 1                                       1               1
-epsilon              line 1                                       1               1
-zeta                 line 1                                       1               1
-  typing-extensions  by alpha, beta, delta, epsilon, gamma, zeta  4.12.2          4.12.2
+        expect![[r#"
+            requirement          required                                     here (3.11.42)  win_amd64
+            alpha                line 1                                       1               1
+            beta                 line 1                                       1               1
+            gamma                line 1                                       1               1
+            delta                line 1                                       1               1
+            epsilon              line 1                                       1               1
+            zeta                 line 1                                       1               1
+              typing-extensions  by alpha, beta, delta, epsilon, gamma, zeta  4.12.2          4.12.2
 
-ok here and on 1 platform
-",
+            ok here and on 1 platform
+        "#]],
     );
     let expected = "\
 requirement          required                          here (3.11.42)  win_amd64

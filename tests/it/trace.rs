@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use expect_test::expect;
 use serde_json::Value;
 
 use crate::support::{Wheel, World};
@@ -78,9 +79,14 @@ fn a_run_that_fails_has_a_trace_too() {
 
 #[test]
 fn a_trace_that_cannot_be_written_is_an_error() {
-    let message = "vpython: error: cannot create `[WORLD]/work/no/trace.json`\n  caused by: No such file or directory (os error 2)\n";
     world()
         .vpython(["-vpython-trace", "no/trace.json", "tool.py"])
         .run()
-        .refuses(125, message);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: cannot create `[WORLD]/work/no/trace.json`
+                  caused by: No such file or directory (os error 2)
+            "#]],
+        );
 }

@@ -7,6 +7,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 
+use expect_test::expect;
+
 use crate::support::{Fake, Launch, Outcome, Wheel, World};
 
 /// Another user.
@@ -273,10 +275,11 @@ fn files_of_the_owner_of_the_script_are_trusted() {
     lchown(world.path("open/pylock.tool.toml"), Some(OTHER_USER), None).unwrap();
     lchown(world.path("open/tool.py"), Some(OTHER_USER), None).unwrap();
     let outcome = world.vpython(["open/tool.py"]).run();
-    assert!(
-        outcome.stderr.contains("it has no `a` (required in "),
-        "{outcome}"
-    );
+    outcome.refuses(125, expect![[r#"
+        vpython: error: the lock file `[WORLD]/work/open/pylock.tool.toml` does not match `[WORLD]/work/open/tool.py`
+          caused by: it has no `a` (required in `[WORLD]/work/open/tool.py`, line 2)
+          hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/open/tool.py`
+    "#]]);
 }
 
 #[test]
@@ -290,13 +293,14 @@ fn a_wheel_of_another_user_is_used_only_if_its_digest_is_pinned() {
         let planted = Wheel::module("a", "99").write_to(&wheels);
         lchown(&planted, Some(OTHER_USER), None).unwrap();
         set_mode(&wheels, mode);
-        let warning = "vpython: warning: wheels of other users in `[WORLD]/work/open/wheels`, which other users can write to, are skipped unless \
-                       their digest is pinned: `a-99-py3-none-any.whl`\n";
+        let warning = expect![[r#"
+            vpython: warning: wheels of other users in `[WORLD]/work/open/wheels`, which other users can write to, are skipped unless their digest is pinned: `a-99-py3-none-any.whl`
+        "#]];
         for _ in 0..2 {
             world
                 .vpython(["open/tool.py"])
                 .run()
-                .expect(0, "3\n", warning);
+                .expect(0, "3\n", &warning);
         }
         let digest = vpython::testing::fs::Digest::of(&std::fs::read(&planted).unwrap());
         world.write(
@@ -314,11 +318,14 @@ fn a_wheel_of_another_user_is_used_only_if_its_digest_is_pinned() {
         let outcome = world
             .vpython(["-vpython-spec", "open/luci.vpython3", "open/tool.py"])
             .run();
-        let why = "`a-99-py3-none-any.whl` belongs to user 54321, and other users can write to its directory\n";
-        assert!(
-            outcome.code == Some(125) && outcome.stderr.contains(why),
-            "{outcome}"
-        );
+        outcome.refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/open/wheels` fits `a==99` (listed in `[WORLD]/work/open/luci.vpython3`, line 1 as `infra/python/wheels/a-py3` `version:99`)
+              caused by: `a-1-py3-none-any.whl` is version 1
+              caused by: `a-2-py3-none-any.whl` is version 2
+              caused by: `a-3-py3-none-any.whl` is version 3
+              caused by: `a-99-py3-none-any.whl` belongs to user 54321, and other users can write to its directory
+              hint: fetch what is missing: `vpython -vpython-spec=open/luci.vpython3 -vpython-tool fetch open/tool.py`
+        "#]]);
         // The owner of the directory can put anything there in any case.
         chown(&wheels, Some(OTHER_USER), None).unwrap();
         world.vpython(["open/tool.py"]).run().prints("99\n");

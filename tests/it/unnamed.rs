@@ -1,6 +1,8 @@
 //! A `requirements.txt` or `pyproject.toml` next to a program without a spec: vpython does not use
 //! it, and warns that it does not.
 
+use expect_test::expect;
+
 use crate::support::{Outcome, World, has_strace};
 
 fn tool(world: &World, tool: &str, words: &[&str]) -> Outcome {
@@ -8,13 +10,6 @@ fn tool(world: &World, tool: &str, words: &[&str]) -> Outcome {
         .vpython(["-vpython-tool", tool])
         .arguments(words)
         .run()
-}
-
-fn one(file: &str, tool: &str, word: &str) -> String {
-    format!(
-        "vpython: warning: there is no spec; vpython uses `[WORLD]/work/{file}` only if named: \
-         `-vpython-spec {word}`, or `vpython -vpython-tool {tool} {word}`\n"
-    )
 }
 
 #[test]
@@ -25,31 +20,25 @@ fn tools_warn_of_a_spec_that_is_not_named() {
     world.write("requirements.txt", "a\n");
     for words in [&["tool.py"][..], &[], &["-m", "mod"]] {
         for _ in 0..2 {
-            tool(&world, "install", words).installs(&one(
-                "requirements.txt",
-                "install",
-                "requirements.txt",
-            ));
+            tool(&world, "install", words).installs(expect![[r#"
+                vpython: warning: there is no spec; vpython uses `[WORLD]/work/requirements.txt` only if named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool install requirements.txt`
+            "#]]);
         }
-        tool(&world, "explain", words).succeeds_with(&one(
-            "requirements.txt",
-            "explain",
-            "requirements.txt",
-        ));
-        let nothing = "vpython: nothing to fetch: all wheels that the spec requires are present\n";
-        tool(&world, "fetch", words)
-            .succeeds_with(&(one("requirements.txt", "fetch", "requirements.txt") + nothing));
+        tool(&world, "explain", words).succeeds_with(expect![[r#"
+            vpython: warning: there is no spec; vpython uses `[WORLD]/work/requirements.txt` only if named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool explain requirements.txt`
+        "#]]);
+        tool(&world, "fetch", words).succeeds_with(expect![[r#"
+            vpython: warning: there is no spec; vpython uses `[WORLD]/work/requirements.txt` only if named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool fetch requirements.txt`
+            vpython: nothing to fetch: all wheels that the spec requires are present
+        "#]]);
     }
     tool(&world, "install", &["sub/a b/tool.py"]).installs("");
     world.write("sub/a b/pyproject.toml", "[project]\nname = 'x'\n");
     std::os::unix::fs::symlink(world.path("sub/a b/tool.py"), world.path("link.py")).unwrap();
     for script in ["sub/a b/tool.py", "link.py"] {
-        let warning = one(
-            "sub/a b/pyproject.toml",
-            "install",
-            "'sub/a b/pyproject.toml'",
-        );
-        tool(&world, "install", &[script]).installs(&warning);
+        tool(&world, "install", &[script]).installs(expect![[r#"
+            vpython: warning: there is no spec; vpython uses `[WORLD]/work/sub/a b/pyproject.toml` only if named: `-vpython-spec 'sub/a b/pyproject.toml'`, or `vpython -vpython-tool install 'sub/a b/pyproject.toml'`
+        "#]]);
     }
 }
 
@@ -59,8 +48,9 @@ fn two_unnamed_specs_share_one_warning() {
     world.write("requirements.txt", "a\n");
     world.write("pyproject.toml", "[project]\nname = 'x'\n");
     tool(&world, "install", &[]).installs(
-        "vpython: warning: there is no spec; vpython uses `[WORLD]/work/requirements.txt` and `[WORLD]/work/pyproject.toml` \
-         only if named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool install requirements.txt`\n",
+        expect![[r#"
+            vpython: warning: there is no spec; vpython uses `[WORLD]/work/requirements.txt` and `[WORLD]/work/pyproject.toml` only if named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool install requirements.txt`
+        "#]],
     );
 }
 
@@ -85,8 +75,7 @@ fn a_cold_launch_only_logs_an_unnamed_spec_and_a_warm_one_does_not_look() {
     let logged = world
         .vpython(["-vpython-log-level", "info", "tool.py"])
         .run();
-    let remark = one("requirements.txt", "install", "requirements.txt");
-    let remark = remark.strip_prefix("vpython: warning: ").unwrap();
+    let remark = "there is no spec; vpython uses `[WORLD]/work/requirements.txt` only if named: ";
     assert_eq!(logged.stdout, "ran\n", "{logged}");
     assert_eq!(logged.stderr.matches(remark).count(), 1, "{logged}");
     world.vpython(["tool.py"]).run().prints("ran\n");

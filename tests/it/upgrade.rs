@@ -3,6 +3,8 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use expect_test::expect;
+
 use crate::support::{Launch, Python, Wheel, World};
 
 const SPEC: &str = "\
@@ -91,15 +93,19 @@ fn a_file_becomes_vpython_toml() {
     world.write(".vpython3", SPEC);
     world.write("tool.py", "");
     let before = environment(&world, "tool.py");
-    upgrade(&world, &[])
-        .run()
-        .prints(".vpython3: written to vpython.toml\n");
+    upgrade(&world, &[]).run().prints(expect![[r#"
+        .vpython3: written to vpython.toml
+    "#]]);
     assert_eq!(read(world.path("vpython.toml")), NATIVE);
     assert!(!world.path(".vpython3").exists());
     assert_eq!(environment(&world, "tool.py"), before);
-    upgrade(&world, &[])
-        .run()
-        .expect(0, "", "vpython: there is no LUCI spec to upgrade here\n");
+    upgrade(&world, &[]).run().expect(
+        0,
+        "",
+        expect![[r#"
+            vpython: there is no LUCI spec to upgrade here
+        "#]],
+    );
 }
 
 #[test]
@@ -120,7 +126,9 @@ fn the_example_of_the_readme_becomes_what_the_readme_says() {
     world
         .vpython(["-vpython-tool", "upgrade"])
         .run()
-        .prints(".vpython3: written to vpython.toml\n");
+        .prints(expect![[r#"
+            .vpython3: written to vpython.toml
+        "#]]);
     assert_eq!(
         read(world.path("vpython.toml")),
         block("<!-- upgraded -->\n```toml\n")
@@ -137,7 +145,9 @@ fn a_partner_file_becomes_a_block_in_its_script() {
     let before = environment(&world, "bin/tool");
     upgrade(&world, &["bin/tool.vpython3"])
         .run()
-        .prints("bin/tool.vpython3: written to bin/tool\n");
+        .prints(expect![[r#"
+            bin/tool.vpython3: written to bin/tool
+        "#]]);
     let block = commented("/// script", NATIVE, "///");
     assert_eq!(
         std::fs::read(&script).unwrap(),
@@ -156,9 +166,9 @@ fn a_block_between_guards_is_replaced_in_place() {
     let world = world();
     let script = world.write("tool.py", script_with_guards("import which\n"));
     let before = environment(&world, "tool.py");
-    upgrade(&world, &["tool.py"])
-        .run()
-        .prints("tool.py: written to a `# /// script` block in its place\n");
+    upgrade(&world, &["tool.py"]).run().prints(expect![[r#"
+        tool.py: written to a `# /// script` block in its place
+    "#]]);
     let block = commented("/// script", NATIVE, "///");
     assert_eq!(
         read(script),
@@ -174,7 +184,10 @@ fn a_check_writes_nothing() {
     let script = world.write("b/tool.py", script_with_guards(""));
     upgrade(&world, &["--check", "."]).run().expect(
         1,
-        "a/.vpython3: would be written to a/vpython.toml\nb/tool.py: would be written to a `# /// script` block in its place\n",
+        expect![[r#"
+            a/.vpython3: would be written to a/vpython.toml
+            b/tool.py: would be written to a `# /// script` block in its place
+        "#]],
         "",
     );
     assert_eq!(
@@ -191,7 +204,9 @@ fn the_old_file_is_kept_on_request() {
     for option in ["-vpython-keep-legacy", "--keep-legacy"] {
         upgrade(&world, &[option, ".vpython3"])
             .run()
-            .prints(".vpython3: written to vpython.toml, and kept\n");
+            .prints(expect![[r#"
+                .vpython3: written to vpython.toml, and kept
+            "#]]);
         assert_eq!(read(&spec), SPEC);
         std::fs::remove_file(world.path("vpython.toml")).unwrap();
     }
@@ -206,9 +221,9 @@ fn builds_are_named_where_the_public_version_would_be_another() {
     world.write(".vpython3", SPEC);
     world.write("tool.py", "");
     let before = environment(&world, "tool.py");
-    upgrade(&world, &[])
-        .run()
-        .prints(".vpython3: written to vpython.toml\n");
+    upgrade(&world, &[]).run().prints(expect![[r#"
+        .vpython3: written to vpython.toml
+    "#]]);
     assert!(read(world.path("vpython.toml")).contains("\"build==2+chromium.7; "));
     assert_eq!(environment(&world, "tool.py"), before);
 }
@@ -219,7 +234,9 @@ fn a_spec_that_is_named_on_the_command_line_stays_one() {
     world.write("shared.vpython3", SPEC);
     upgrade(&world, &["shared.vpython3"])
         .run()
-        .prints("shared.vpython3: written to shared.toml\n");
+        .prints(expect![[r#"
+            shared.vpython3: written to shared.toml
+        "#]]);
     assert_eq!(read(world.path("shared.toml")), NATIVE);
 }
 
@@ -261,37 +278,38 @@ fn a_spec_that_cannot_be_upgraded_is_reported_and_the_others_are_upgraded() {
     ];
     // All errors are reported, and no refused spec changes.
     let before = kept.map(read);
-    let expected = "\
-vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
-  caused by: `[WORLD]/work/a/vpython.toml` already exists
-  hint: remove one of the two
-vpython: error: cannot upgrade `[WORLD]/work/b/.vpython`
-  caused by: `.vpython3` in the same directory becomes `vpython.toml`, which takes precedence
-  hint: remove it
-vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
-  caused by: bad spec in `[WORLD]/work/c/.vpython3`
-  caused by: `[WORLD]/work/c/.vpython3`, line 4, column 1: a spec has no field `wheels`; did you mean `wheel`?
-  caused by: `[WORLD]/work/c/.vpython3`, line 8, column 1: a spec has no field `wheels`; did you mean `wheel`?
-vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
-  caused by: `which` is listed in different versions, and all of them apply here
-  caused by: `infra/python/wheels/which-py3` is `version:1` in `[WORLD]/work/d/.vpython3`, line 5
-  caused by: `which-py3` is `version:2` in `[WORLD]/work/d/.vpython3`, line 13
-  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
-vpython: error: the spec in `[WORLD]/work/e/.vpython3` has no equivalent in the native form
-  caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no equivalent marker
-  hint: change the parts named above, or keep the spec as it is
-vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
-  caused by: `[WORLD]/work/f/package` is a directory, and only a regular file can contain a `# /// script` block
-vpython: error: cannot upgrade `[WORLD]/work/g/quoted.py`
-  caused by: `'''` precedes `[VPYTHON:BEGIN]` on line 1
-  hint: put the guard on a line of its own
-vpython: error: cannot upgrade `[WORLD]/work/h/both.py`
-  caused by: its `[VPYTHON:BEGIN]` block is unused: the script also has a `# /// script` block
-  hint: remove one of the two
-";
     upgrade(&world, &["."])
         .run()
-        .expect(125, "b/.vpython3: written to b/vpython.toml\n", expected);
+        .expect(125, expect![[r#"
+            b/.vpython3: written to b/vpython.toml
+        "#]], expect![[r#"
+            vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
+              caused by: `[WORLD]/work/a/vpython.toml` already exists
+              hint: remove one of the two
+            vpython: error: cannot upgrade `[WORLD]/work/b/.vpython`
+              caused by: `.vpython3` in the same directory becomes `vpython.toml`, which takes precedence
+              hint: remove it
+            vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
+              caused by: bad spec in `[WORLD]/work/c/.vpython3`
+              caused by: `[WORLD]/work/c/.vpython3`, line 4, column 1: a spec has no field `wheels`; did you mean `wheel`?
+              caused by: `[WORLD]/work/c/.vpython3`, line 8, column 1: a spec has no field `wheels`; did you mean `wheel`?
+            vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
+              caused by: `which` is listed in different versions, and all of them apply here
+              caused by: `infra/python/wheels/which-py3` is `version:1` in `[WORLD]/work/d/.vpython3`, line 5
+              caused by: `which-py3` is `version:2` in `[WORLD]/work/d/.vpython3`, line 13
+              hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+            vpython: error: the spec in `[WORLD]/work/e/.vpython3` has no equivalent in the native form
+              caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no equivalent marker
+              hint: change the parts named above, or keep the spec as it is
+            vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
+              caused by: `[WORLD]/work/f/package` is a directory, and only a regular file can contain a `# /// script` block
+            vpython: error: cannot upgrade `[WORLD]/work/g/quoted.py`
+              caused by: `'''` precedes `[VPYTHON:BEGIN]` on line 1
+              hint: put the guard on a line of its own
+            vpython: error: cannot upgrade `[WORLD]/work/h/both.py`
+              caused by: its `[VPYTHON:BEGIN]` block is unused: the script also has a `# /// script` block
+              hint: remove one of the two
+        "#]]);
     assert_eq!(kept.map(read), before);
 }
 
@@ -299,17 +317,26 @@ vpython: error: cannot upgrade `[WORLD]/work/h/both.py`
 fn a_file_that_is_named_must_have_something_to_upgrade() {
     let world = world();
     world.write("tool.py", "print()\n");
-    let message = "\
-vpython: error: `tool.py` has no LUCI spec
-  caused by: it is not a `.vpython3` or `.vpython` file and has no `[VPYTHON:BEGIN]` block
-";
-    upgrade(&world, &["tool.py"]).run().refuses(125, message);
-    upgrade(&world, &["."])
-        .run()
-        .expect(0, "", "vpython: there is no LUCI spec to upgrade here\n");
-    upgrade(&world, &["nowhere"])
-        .run()
-        .refuses(125, "vpython: error: there is no file `nowhere`\n");
+    upgrade(&world, &["tool.py"]).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: `tool.py` has no LUCI spec
+              caused by: it is not a `.vpython3` or `.vpython` file and has no `[VPYTHON:BEGIN]` block
+        "#]],
+    );
+    upgrade(&world, &["."]).run().expect(
+        0,
+        "",
+        expect![[r#"
+            vpython: there is no LUCI spec to upgrade here
+        "#]],
+    );
+    upgrade(&world, &["nowhere"]).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: there is no file `nowhere`
+        "#]],
+    );
 }
 
 #[test]
@@ -321,7 +348,9 @@ fn a_directory_is_searched_except_for_links_and_hidden_directories() {
     symlink(world.path("real"), world.path("link")).unwrap();
     upgrade(&world, &["--check"]).run().expect(
         1,
-        "real/.vpython3: would be written to real/vpython.toml\n",
+        expect![[r#"
+            real/.vpython3: would be written to real/vpython.toml
+        "#]],
         "",
     );
 }
@@ -337,12 +366,11 @@ fn a_link_to_a_spec_is_upgraded_before_its_file_goes() {
     world.write("tool.py", "");
     world.write("other.py", "");
     let before = ["tool.py", "other.py"].map(|script| environment(&world, script));
-    let expected = "\
-.vpython3: written to vpython.toml
-tool.py.vpython3: written to tool.py
-common.vpython3: written to common.toml
-";
-    upgrade(&world, &[]).run().prints(expected);
+    upgrade(&world, &[]).run().prints(expect![[r#"
+        .vpython3: written to vpython.toml
+        tool.py.vpython3: written to tool.py
+        common.vpython3: written to common.toml
+    "#]]);
     assert_eq!(
         ["tool.py", "other.py"].map(|script| environment(&world, script)),
         before
@@ -355,17 +383,16 @@ fn a_spec_that_would_differ_on_another_platform_is_not_changed() {
     let tag = "# vpython: no-seed\nverify_pep425_tag: {python: \"cp311\", abi: \"cp311\", platform: \"macosx_11_0_arm64\"}\n";
     let newer = "wheel: < name: \"apple-py3\" version: \"version:1\" match_tag: < platform: \"macosx_13_0_arm64\" > >\n";
     let spec = world.write(".vpython3", format!("{tag}{newer}"));
-    let message = "\
-vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: `vpython.toml` would give a different environment on another platform
-  caused by: only one of the two forms requires `apple` on CPython 3.11 on macosx_11_0_arm64 (`[WORLD]/work/.vpython3`, line 2)
-";
-    upgrade(&world, &[]).run().refuses(125, message);
+    upgrade(&world, &[]).run().refuses(125, expect![[r#"
+        vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: `vpython.toml` would give a different environment on another platform
+          caused by: only one of the two forms requires `apple` on CPython 3.11 on macosx_11_0_arm64 (`[WORLD]/work/.vpython3`, line 2)
+    "#]]);
     assert_eq!(read(spec), format!("{tag}{newer}"));
     world.write(
         ".vpython3",
         format!("{tag}{}", newer.replace("macosx_13", "macosx_11")),
     );
-    upgrade(&world, &[])
-        .run()
-        .prints(".vpython3: written to vpython.toml\n");
+    upgrade(&world, &[]).run().prints(expect![[r#"
+        .vpython3: written to vpython.toml
+    "#]]);
 }

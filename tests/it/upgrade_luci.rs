@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use expect_test::expect;
+
 use crate::support::{Fake, Launch, Wheel, World};
 
 const SPEC: &str = "wheel: < name: \"which-py3\" version: \"version:1\" >\n";
@@ -49,9 +51,9 @@ fn the_seeds_become_dependencies_and_the_plan_stays() {
     world.0.write(".vpython3", SPEC);
     let install = || run(&world, &["-vpython-tool", "install"]).run().raw_stdout;
     let before = install();
-    upgrade(&world, &[])
-        .run()
-        .prints(".vpython3: written to vpython.toml\n");
+    upgrade(&world, &[]).run().prints(expect![[r#"
+        .vpython3: written to vpython.toml
+    "#]]);
     assert_eq!(
         read(world.0.path("vpython.toml")),
         native(&["pip", "setuptools<82"])
@@ -80,15 +82,23 @@ fn the_seeds_become_dependencies_and_the_plan_stays() {
 fn without_its_wheels_a_spec_is_upgraded_with_a_warning() {
     let world = world();
     world.0.write(".vpython3", SPEC);
-    let said = "vpython: .vpython3: the plans of both forms were not compared, because wheels are missing\n";
+    let said = expect![[r#"
+        vpython: .vpython3: the plans of both forms were not compared, because wheels are missing
+    "#]];
     upgrade(&world, &["--check"]).run().expect(
         1,
-        ".vpython3: would be written to vpython.toml\n",
-        said,
+        expect![[r#"
+            .vpython3: would be written to vpython.toml
+        "#]],
+        &said,
     );
-    upgrade(&world, &[])
-        .run()
-        .expect(0, ".vpython3: written to vpython.toml\n", said);
+    upgrade(&world, &[]).run().expect(
+        0,
+        expect![[r#"
+            .vpython3: written to vpython.toml
+        "#]],
+        &said,
+    );
     assert_eq!(
         read(world.0.path("vpython.toml")),
         native(&["pip", "setuptools<82"])
@@ -100,11 +110,15 @@ fn without_its_interpreter_a_spec_is_upgraded_too() {
     let world = world();
     let spec = format!("python_version: \"3.8\"\n{SPEC}");
     world.0.write(".vpython3", &spec);
-    let said = "vpython: .vpython3: the plans of both forms were not compared, because no interpreter satisfies it\n";
+    let said = expect![[r#"
+        vpython: .vpython3: the plans of both forms were not compared, because no interpreter satisfies it
+    "#]];
     upgrade(&world, &["-vpython-keep-legacy"]).run().expect(
         0,
-        ".vpython3: written to vpython.toml, and kept\n",
-        said,
+        expect![[r#"
+            .vpython3: written to vpython.toml, and kept
+        "#]],
+        &said,
     );
     let expected = format!(
         "requires-python = \"==3.8.*\"\n{}",
@@ -115,9 +129,13 @@ fn without_its_interpreter_a_spec_is_upgraded_too() {
     world
         .0
         .write(".vpython3", format!("# vpython: no-seed\n{spec}"));
-    upgrade(&world, &[])
-        .run()
-        .expect(0, ".vpython3: written to vpython.toml\n", said);
+    upgrade(&world, &[]).run().expect(
+        0,
+        expect![[r#"
+            .vpython3: written to vpython.toml
+        "#]],
+        &said,
+    );
     assert!(read(world.0.path("vpython.toml")).ends_with("no-deps = true\nseed = false\n"));
 }
 
@@ -125,7 +143,7 @@ fn without_its_interpreter_a_spec_is_upgraded_too() {
 fn flags_of_luci_are_accepted_where_luci_accepts_them() {
     let world = world();
     world.0.wheel(&Wheel::module("which", "1"));
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], bool); 5] = [
         (
             &[
                 "-vpython-keep-legacy",
@@ -134,7 +152,7 @@ fn flags_of_luci_are_accepted_where_luci_accepts_them() {
                 "-legacy",
                 "d",
             ],
-            ", and kept",
+            true,
         ),
         (
             &[
@@ -143,7 +161,7 @@ fn flags_of_luci_are_accepted_where_luci_accepts_them() {
                 "d",
                 "--legacy",
             ],
-            ", and kept",
+            true,
         ),
         (
             &[
@@ -154,7 +172,7 @@ fn flags_of_luci_are_accepted_where_luci_accepts_them() {
                 "-vpython-keep-legacy",
                 "d",
             ],
-            ", and kept",
+            true,
         ),
         (
             &[
@@ -163,11 +181,11 @@ fn flags_of_luci_are_accepted_where_luci_accepts_them() {
                 "upgrade",
                 "d",
             ],
-            "",
+            false,
         ),
-        (&["-vpython-tool", "upgrade", "d/.vpython3"], ""),
+        (&["-vpython-tool", "upgrade", "d/.vpython3"], false),
     ];
-    for (words, kept) in rows {
+    for (words, is_kept) in rows {
         world.0.write("d/.vpython3", SPEC);
         let outcome = run(&world, words)
             .env("VPYTHON_WHEELS", world.0.path("wheels"))
@@ -177,16 +195,17 @@ fn flags_of_luci_are_accepted_where_luci_accepts_them() {
         } else {
             ""
         };
-        outcome.expect(
-            0,
-            &format!("d/.vpython3: written to d/vpython.toml{kept}\n"),
-            said,
-        );
-        assert_eq!(
-            world.0.path("d/.vpython3").exists(),
-            !kept.is_empty(),
-            "{words:?}"
-        );
+        let stdout = if is_kept {
+            expect![[r#"
+                d/.vpython3: written to d/vpython.toml, and kept
+            "#]]
+        } else {
+            expect![[r#"
+                d/.vpython3: written to d/vpython.toml
+            "#]]
+        };
+        outcome.expect(0, stdout, said);
+        assert_eq!(world.0.path("d/.vpython3").exists(), is_kept, "{words:?}");
         std::fs::remove_file(world.0.path("d/vpython.toml")).unwrap();
     }
     // It changes no launch, as with LUCI.
@@ -200,8 +219,13 @@ fn flags_of_luci_are_accepted_where_luci_accepts_them() {
         "{launch}"
     );
     let unknown = run(&world, &["-vpython-keep-legacies", "-c", "1"]).run();
-    unknown
-        .refuses(125, "vpython: error: unknown flag `-vpython-keep-legacies`\n  hint: did you mean `-vpython-keep-legacy`?\n");
+    unknown.refuses(
+        125,
+        expect![[r#"
+            vpython: error: unknown flag `-vpython-keep-legacies`
+              hint: did you mean `-vpython-keep-legacy`?
+        "#]],
+    );
 }
 
 #[test]
@@ -232,14 +256,22 @@ fn all_writes_existing_locks_again_and_converts_nothing() {
     run(&["-vpython-tool", "upgrade", "-all", "legacy", "without"]).expect(
         0,
         "",
-        "vpython: no native spec here has a lock file\n",
+        expect![[r#"
+            vpython: no native spec here has a lock file
+        "#]],
     );
     // Locks that are up to date.
     for spec in ["locked/vpython.toml", "tool.py"] {
         assert_eq!(run(&["-vpython-tool", "lock", spec]).code, Some(0));
     }
-    let up_to_date = "locked/pylock.vpython.toml is up to date\npylock.tool.toml is up to date\n";
-    run(&["-vpython-tool", "upgrade", "-all", "."]).expect(0, up_to_date, "");
+    run(&["-vpython-tool", "upgrade", "-all", "."]).expect(
+        0,
+        expect![[r#"
+            locked/pylock.vpython.toml is up to date
+            pylock.tool.toml is up to date
+        "#]],
+        "",
+    );
     // A lock whose spec has changed; the LUCI spec stays.
     world
         .0

@@ -1,5 +1,6 @@
 //! `explain` says where each setting comes from, and mistakes are reported with their lines.
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::{house, launch, set, world};
@@ -101,32 +102,34 @@ fn a_mistake_is_reported_with_its_line() {
     let world = world();
     house(&world, "site/wheels", 1);
     set(&world, "wheel = []\n[prune]\nolder_than = '1d'\n");
-    let warnings = "\
-vpython: warning: `[WORLD]/site/vpython.conf`, line 1: unknown key `wheel` is ignored; did you mean `wheels`?
-vpython: warning: `[WORLD]/site/vpython.conf`, line 3: unknown key `prune.older_than` is ignored; did you mean `prune.older-than`?
-";
+    let warnings = expect![[r#"
+        vpython: warning: `[WORLD]/site/vpython.conf`, line 1: unknown key `wheel` is ignored; did you mean `wheels`?
+        vpython: warning: `[WORLD]/site/vpython.conf`, line 3: unknown key `prune.older_than` is ignored; did you mean `prune.older-than`?
+    "#]];
     launch(&world, &["tool.py"])
         .run()
-        .expect(0, "1\n", warnings);
+        .expect(0, "1\n", &warnings);
     launch(&world, &["tool.py"])
         .run()
-        .expect(0, "1\n", warnings);
+        .expect(0, "1\n", &warnings);
     set(&world, "root = 3\nwheels = ['a', 1]\n");
-    let message = "\
-vpython: error: invalid settings in `[WORLD]/site/vpython.conf`
-  caused by: `[WORLD]/site/vpython.conf`, line 1, column 8: `root` must be a string, not an integer
-  caused by: `[WORLD]/site/vpython.conf`, line 2, column 16: an item of `wheels` must be a string, not an integer
-";
-    launch(&world, &["tool.py"]).run().refuses(125, message);
+    let message = expect![[r#"
+        vpython: error: invalid settings in `[WORLD]/site/vpython.conf`
+          caused by: `[WORLD]/site/vpython.conf`, line 1, column 8: `root` must be a string, not an integer
+          caused by: `[WORLD]/site/vpython.conf`, line 2, column 16: an item of `wheels` must be a string, not an integer
+    "#]];
+    launch(&world, &["tool.py"]).run().refuses(125, &message);
     let named = launch(&world, &["tool.py"])
         .env("VPYTHON_CONF", "none.conf")
         .run();
-    let message = "\
-vpython: error: cannot read the settings file from `VPYTHON_CONF`
-  caused by: cannot open `[WORLD]/work/none.conf`
-  caused by: No such file or directory (os error 2)
-";
-    named.refuses(125, message);
+    named.refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot read the settings file from `VPYTHON_CONF`
+              caused by: cannot open `[WORLD]/work/none.conf`
+              caused by: No such file or directory (os error 2)
+        "#]],
+    );
     let conf = world.write("named.conf", "bypass = 'x'\n");
     launch(&world, &["tool.py"])
         .env("VPYTHON_CONF", conf)

@@ -6,6 +6,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use crate::support::{Launch, Python, Wheel, World};
@@ -110,12 +111,11 @@ fn the_file_next_to_the_program_sets_what_flags_and_variables_do_not() {
 fn a_default_spec_that_cannot_be_read_names_the_line() {
     let world = world();
     set(&world, "\ndefault-spec = 'none.toml'\n");
-    let message = "\
-vpython: error: cannot use the spec that `default-spec` in `[WORLD]/site/vpython.conf`, line 2 names
-  caused by: cannot open `[WORLD]/site/none.toml`
-  caused by: No such file or directory (os error 2)
-";
-    launch(&world, &["-c", ""]).run().refuses(125, message);
+    launch(&world, &["-c", ""]).run().refuses(125, expect![[r#"
+        vpython: error: cannot use the spec that `default-spec` in `[WORLD]/site/vpython.conf`, line 2 names
+          caused by: cannot open `[WORLD]/site/none.toml`
+          caused by: No such file or directory (os error 2)
+    "#]]);
 }
 
 #[test]
@@ -193,7 +193,9 @@ fn wheels_next_to_the_program_are_the_last_wheelhouse() {
         .expect(
             0,
             "",
-            "vpython: nothing to fetch: all wheels that the spec requires are present\n",
+            expect![[r#"
+                vpython: nothing to fetch: all wheels that the spec requires are present
+            "#]],
         );
     assert!(!world.outside("site/wheels/nothing").exists());
 }
@@ -202,13 +204,15 @@ fn wheels_next_to_the_program_are_the_last_wheelhouse() {
 fn the_site_may_forbid_fetch_and_pass_options_to_pip() {
     let world = world();
     set(&world, "[fetch]\nallow = false\n");
-    let message = "\
-vpython: error: `-vpython-tool fetch` is disabled here
-  caused by: `fetch.allow` is false in `[WORLD]/site/vpython.conf`, line 2
-";
     launch(&world, &["-vpython-tool", "fetch", "--build", "tool.py"])
         .run()
-        .refuses(125, message);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: `-vpython-tool fetch` is disabled here
+                  caused by: `fetch.allow` is false in `[WORLD]/site/vpython.conf`, line 2
+            "#]],
+        );
     set(
         &world,
         "[fetch]\nindex-url = 'file:///of-site'\npip-options = ['--no-index', '--of-site']\n",
@@ -259,12 +263,12 @@ fn the_site_may_set_the_text_of_the_bypass() {
         .run()
         .prints("True\n");
     let luci = "manually managed python not supported by chrome operations";
-    let warning =
-        format!("vpython: warning: `VPYTHON_BYPASS` is ignored: it is `{luci}`, not `as we say`\n");
     launch(&world, &["-c", python])
         .env("VPYTHON_BYPASS", luci)
         .run()
-        .expect(0, "False\n", &warning);
+        .expect(0, "False\n", expect![[r#"
+            vpython: warning: `VPYTHON_BYPASS` is ignored: it is `manually managed python not supported by chrome operations`, not `as we say`
+        "#]]);
 }
 
 #[test]
@@ -302,31 +306,36 @@ fn a_file_that_another_user_can_write_to_is_skipped() {
     let world = world();
     house(&world, "site/wheels", 1);
     set(&world, "root = 3\n");
-    let passed_over = |why: &str| {
-        let warning = format!("vpython: warning: `[WORLD]/site/vpython.conf` is ignored: {why}\n");
-        launch(&world, &["tool.py"])
-            .run()
-            .expect(0, "1\n", &warning);
+    let passed_over = |warning: Expect| {
+        launch(&world, &["tool.py"]).run().expect(0, "1\n", warning);
     };
     let mode = |path: &str, mode| {
         std::fs::set_permissions(world.outside(path), Permissions::from_mode(mode)).unwrap();
     };
     mode("site/vpython.conf", 0o666);
-    passed_over("every user can write to it");
+    passed_over(expect![[r#"
+        vpython: warning: `[WORLD]/site/vpython.conf` is ignored: every user can write to it
+    "#]]);
     mode("site/vpython.conf", 0o644);
     mode("site", 0o777);
-    passed_over("every user can write to `[WORLD]/site`");
+    passed_over(expect![[r#"
+        vpython: warning: `[WORLD]/site/vpython.conf` is ignored: every user can write to `[WORLD]/site`
+    "#]]);
     mode("site", 0o755);
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
     std::fs::create_dir(world.outside("site/vpython.conf")).unwrap();
-    passed_over("not a regular file");
+    passed_over(expect![[r#"
+        vpython: warning: `[WORLD]/site/vpython.conf` is ignored: not a regular file
+    "#]]);
     std::fs::remove_dir(world.outside("site/vpython.conf")).unwrap();
     nix::unistd::mkfifo(
         &world.outside("site/vpython.conf"),
         nix::sys::stat::Mode::S_IRWXU,
     )
     .unwrap();
-    passed_over("not a regular file");
+    passed_over(expect![[r#"
+        vpython: warning: `[WORLD]/site/vpython.conf` is ignored: not a regular file
+    "#]]);
     if !nix::unistd::geteuid().is_root() {
         not_tested!("only the superuser can give a file to another user");
         return;
@@ -334,5 +343,7 @@ fn a_file_that_another_user_can_write_to_is_skipped() {
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
     set(&world, "root = 3\n");
     std::os::unix::fs::chown(world.outside("site/vpython.conf"), Some(65534), None).unwrap();
-    passed_over("it belongs to user 65534");
+    passed_over(expect![[r#"
+        vpython: warning: `[WORLD]/site/vpython.conf` is ignored: it belongs to user 65534
+    "#]]);
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use expect_test::expect;
+
 use super::{Scene, Tally, moments};
 use crate::support::trace::{ERRORS, Fault, can_trace};
 use crate::support::{Outcome, Wheel, World};
@@ -124,10 +126,12 @@ fn a_file_that_does_not_fit_is_named_and_nothing_is_left() {
     outcome.stderr = redact_staged(&outcome.stderr);
     outcome.refuses(
         125,
-        "vpython: error: cannot unpack `[WORLD]/work/wheels/a-1-py3-none-any.whl`\n  \
-         caused by: member `a/data.bin` cannot be unpacked\n  \
-         caused by: cannot unpack it to `[STAGED]/site/a/data.bin`\n  \
-         caused by: File too large (os error 27)\n",
+        expect![[r#"
+            vpython: error: cannot unpack `[WORLD]/work/wheels/a-1-py3-none-any.whl`
+              caused by: member `a/data.bin` cannot be unpacked
+              caused by: cannot unpack it to `[STAGED]/site/a/data.bin`
+              caused by: File too large (os error 27)
+        "#]],
     );
     assert_eq!(world.leftovers(), [] as [PathBuf; 0]);
     world.vpython(["tool.py"]).run().prints("1\n");

@@ -2,6 +2,7 @@
 //! container runtimes, to calls that its authors did not know. All calls of a kind fail during the
 //! whole run, in vpython and its children; the run must still succeed.
 
+use expect_test::expect;
 use nix::errno::Errno;
 use nix::libc;
 
@@ -217,10 +218,10 @@ fn where_locks_are_refused_a_warning_is_printed_and_nothing_is_pruned() {
         return;
     }
     for errno in ANSWERS {
-        let what = "concurrent launches may each build, and nothing is pruned";
-        let notice = format!("vpython: the file system of `[WORLD]/root` has no locks: {what}\n");
         let traced = scene.run(Some(Fault::RefuseAll(&FLOCK, errno)));
-        traced.outcome.expect(0, "1 2 3\n", &notice);
+        traced.outcome.expect(0, "1 2 3\n", expect![[r#"
+            vpython: the file system of `[WORLD]/root` has no locks: concurrent launches may each build, and nothing is pruned
+        "#]]);
         scene.next_launch_works().unwrap();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::{as_json, explain, explained, script, world};
@@ -157,14 +158,13 @@ fn a_bypass_is_explained() {
     let world = World::new();
     world.write("vpython.toml", "this is not a spec\n");
     let launch = |words: &[&str]| explain(&world, words).env("VPYTHON_BYPASS", BYPASS);
-    let expected = "\
-program       tool.py
+    launch(&["tool.py"]).run().prints(expect![[r#"
+        program       tool.py
 
-interpreter   [WORLD]/bin/python3
+        interpreter   [WORLD]/bin/python3
 
-launch        no environment: `VPYTHON_BYPASS` is set, so the next python on `PATH` runs without an environment
-";
-    launch(&["tool.py"]).run().prints(expected);
+        launch        no environment: `VPYTHON_BYPASS` is set, so the next python on `PATH` runs without an environment
+    "#]]);
     let explanation = explained(launch(&["--json", "tool.py"]), 0);
     assert_eq!(
         explanation["interpreter"]["found_by"],

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::{as_json, explain, explained, script, text, world};
@@ -215,23 +216,16 @@ fn what_a_warm_launch_does_not_check_is_a_warning() {
     world.install(["tool.py"]);
     std::fs::write(&wheel, Wheel::module("b", "2").file("more.py", "").bytes()).unwrap();
     let outcome = explain(&world, &["--json", "tool.py"]).run();
-    let warning = "vpython: warning: a cold launch would use a different environment, `[WORLD]/root/v1/envs/[KEY]`\n";
-    assert_eq!(
-        (outcome.code, &*outcome.stderr),
-        (Some(0), warning),
-        "{outcome}"
-    );
+    outcome.succeeds_with(expect![[r#"
+        vpython: warning: a cold launch would use a different environment, `[WORLD]/root/v1/envs/[KEY]`
+    "#]]);
     assert_eq!(
         serde_json::from_str::<Value>(&outcome.stdout).unwrap()["hit"],
         json!(true)
     );
     std::fs::write(&wheel, "").unwrap();
     let outcome = explain(&world, &["--json", "tool.py"]).run();
-    assert!(
-        outcome.code == Some(0)
-            && outcome
-                .stderr
-                .starts_with("vpython: warning: a cold launch would fail: "),
-        "{outcome}"
-    );
+    outcome.succeeds_with(expect![[r#"
+        vpython: warning: a cold launch would fail: no wheel in `[WORLD]/work/wheels` fits `b` (required in `[WORLD]/work/tool.py`, line 3): `b-2-py3-none-any.whl` is an empty file, not a wheel
+    "#]]);
 }

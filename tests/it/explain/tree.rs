@@ -1,5 +1,6 @@
 //! The dependency graph, as a tree, as edges and for Graphviz.
 
+use expect_test::expect;
 use serde_json::json;
 
 use super::{as_json, explain};
@@ -17,53 +18,45 @@ fn world() -> World {
     world
 }
 
-#[track_caller]
-fn assert_prints(world: &World, words: &[&str], code: i32, stdout: &str, stderr: &str) {
-    let outcome = explain(world, words).run();
-    assert_eq!(
-        (outcome.code, &*outcome.stdout, &*outcome.stderr),
-        (Some(code), stdout, stderr),
-        "{outcome}"
-    );
-}
-
 #[test]
 fn a_tree_begins_with_what_the_spec_asks_for() {
     let world = world();
-    let tree = "\
-a 1
-├── b 2
-│   └── d 4.post1
-│       └── a 1 (*)
-└── c 3
-c 3 (*)
+    let tree = expect![[r#"
+        a 1
+        ├── b 2
+        │   └── d 4.post1
+        │       └── a 1 (*)
+        └── c 3
+        c 3 (*)
 
-(*) shown above
-";
-    assert_prints(&world, &["--tree", "-c", ""], 0, tree, "");
+        (*) shown above
+    "#]];
+    explain(&world, &["--tree", "-c", ""]).run().prints(&tree);
     // A warm launch gives the same result.
     world.install(["-c", ""]);
-    assert_prints(&world, &["--tree", "-c", ""], 0, tree, "");
+    explain(&world, &["--tree", "-c", ""]).run().prints(&tree);
 }
 
 #[test]
 fn a_graph_is_what_graphviz_reads() {
-    let graph = "\
-digraph vpython {
-  node [shape=box]
-  \"a\" [label=\"a 1\", style=bold]
-  \"b\" [label=\"b 2\"]
-  \"c\" [label=\"c 3\", style=bold]
-  \"d\" [label=\"d 4.post1\"]
-  \"a\" -> \"b\"
-  \"a\" -> \"c\"
-  \"b\" -> \"d\"
-  \"d\" -> \"a\"
-}
-";
+    let graph = expect![[r#"
+        digraph vpython {
+          node [shape=box]
+          "a" [label="a 1", style=bold]
+          "b" [label="b 2"]
+          "c" [label="c 3", style=bold]
+          "d" [label="d 4.post1"]
+          "a" -> "b"
+          "a" -> "c"
+          "b" -> "d"
+          "d" -> "a"
+        }
+    "#]];
     let world = world();
-    assert_prints(&world, &["--dot", "-c", ""], 0, graph, "");
-    assert_prints(&world, &["--tree", "--dot", "-c", ""], 0, graph, "");
+    explain(&world, &["--dot", "-c", ""]).run().prints(&graph);
+    explain(&world, &["--tree", "--dot", "-c", ""])
+        .run()
+        .prints(&graph);
 }
 
 #[test]
@@ -87,21 +80,24 @@ fn the_edges_are_in_the_json() {
 #[test]
 fn without_wheels_the_tree_is_empty() {
     let world = World::new();
-    assert_prints(&world, &["--tree", "-c", ""], 0, "no wheels\n", "");
-    assert_prints(
-        &world,
-        &["--dot", "-c", ""],
-        0,
-        "digraph vpython {\n  node [shape=box]\n}\n",
-        "",
-    );
+    explain(&world, &["--tree", "-c", ""])
+        .run()
+        .prints(expect![[r#"
+            no wheels
+        "#]]);
+    explain(&world, &["--dot", "-c", ""])
+        .run()
+        .prints(expect![[r#"
+            digraph vpython {
+              node [shape=box]
+            }
+        "#]]);
     world.write("vpython.toml", "dependencies = 1\n");
     for form in ["--tree", "--dot"] {
         let outcome = explain(&world, &[form, "-c", ""]).run();
-        assert_eq!(
-            (outcome.code, &*outcome.stdout),
-            (Some(125), ""),
-            "{outcome}"
-        );
+        outcome.refuses(125, expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/vpython.toml`
+              caused by: `[WORLD]/work/vpython.toml`, line 1, column 16: `dependencies` must be an array of strings, not an integer
+        "#]]);
     }
 }

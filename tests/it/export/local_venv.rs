@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use expect_test::expect;
+
 use super::{inode, world};
 use crate::support::{Wheel, World};
 
@@ -35,25 +37,34 @@ fn a_link_for_editors_follows_the_environment() {
 fn a_link_for_editors_that_vpython_has_not_made_is_kept() {
     let world = world();
     std::fs::create_dir(world.path(".venv")).unwrap();
-    let message = |why| {
-        format!(
-            "vpython: error: cannot create `[WORLD]/work/.venv` for `-vpython-local-venv`\n  caused by: {why}\n  \
-             hint: remove it, or leave the flag out\n"
-        )
-    };
     world
         .vpython(["-vpython-local-venv", "tool.py"])
         .run()
-        .refuses(125, &message("it is not a link"));
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: cannot create `[WORLD]/work/.venv` for `-vpython-local-venv`
+                  caused by: it is not a link
+                  hint: remove it, or leave the flag out
+            "#]],
+        );
     std::fs::remove_dir(world.path(".venv")).unwrap();
     symlink("/usr", world.path(".venv")).unwrap();
     world
         .vpython(["-vpython-local-venv", "tool.py"])
         .run()
-        .refuses(125, &message("it is a link to `/usr`"));
-    let alone = "vpython: warning: `-vpython-local-venv` has no effect: there is no spec file to put the link next to\n";
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: cannot create `[WORLD]/work/.venv` for `-vpython-local-venv`
+                  caused by: it is a link to `/usr`
+                  hint: remove it, or leave the flag out
+            "#]],
+        );
     world
         .vpython(["-vpython-local-venv", "-c", "print(1)"])
         .run()
-        .expect(0, "1\n", alone);
+        .expect(0, "1\n", expect![[r#"
+            vpython: warning: `-vpython-local-venv` has no effect: there is no spec file to put the link next to
+        "#]]);
 }

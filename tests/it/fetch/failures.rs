@@ -1,5 +1,7 @@
 //! A `fetch` that fails, as a whole or for some of the wheels.
 
+use expect_test::{Expect, expect};
+
 use super::{came, fetch, launch, module, world};
 use crate::support::{Fake, World};
 
@@ -72,16 +74,15 @@ fn an_interpreter_without_pip_is_reported() {
     let answer = fake.path.with_file_name("answer.json");
     fake.rewrite(format!("#!/bin/sh\n[ \"$1\" = -I ] && cat {}\n", answer.display()).as_bytes());
     world.write("vpython.toml", "dependencies = ['a']\n");
-    let message = "\
-vpython: fetching into `[WORLD]/work/wheels`: a (here (3.11.42))
-vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fetch wheels with
-  hint: install it (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
-";
     world
         .vpython(["-vpython-tool", "fetch", "--build"])
         .env("VPYTHON_INTERPRETER", &fake.path)
         .run()
-        .refuses(125, message);
+        .refuses(125, expect![[r#"
+            vpython: fetching into `[WORLD]/work/wheels`: a (here (3.11.42))
+            vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fetch wheels with
+              hint: install it (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
+        "#]]);
 }
 
 #[test]
@@ -91,54 +92,62 @@ fn a_file_that_is_not_a_wheel_is_reported_and_replaced() {
     };
     let whole = module("a", "1").bytes();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
-    let rows: [(&[u8], &str, &str); 4] = [
+    let rows: [(&[u8], Expect); 4] = [
         (
             pointer,
-            "is a Git LFS pointer, not a wheel",
-            "`git lfs pull` fetches the file",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+                  caused by: `a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel
+                  hint: `git lfs pull` fetches the file
+            "#]],
         ),
         (
             b"<!DOCTYPE html>\n",
-            "is an HTML page, not a wheel",
-            "fetch one: `vpython -vpython-tool fetch`",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+                  caused by: `a-1-py3-none-any.whl` is an HTML page, not a wheel
+                  hint: fetch one: `vpython -vpython-tool fetch`
+            "#]],
         ),
         (
             b"",
-            "is an empty file, not a wheel",
-            "fetch one: `vpython -vpython-tool fetch`",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+                  caused by: `a-1-py3-none-any.whl` is an empty file, not a wheel
+                  hint: fetch one: `vpython -vpython-tool fetch`
+            "#]],
         ),
         (
             &whole[..whole.len() - 30],
-            "is a truncated zip archive, perhaps from an interrupted download",
-            "fetch one: `vpython -vpython-tool fetch`",
+            expect![[r#"
+                vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+                  caused by: `a-1-py3-none-any.whl` is a truncated zip archive, perhaps from an interrupted download
+                  hint: fetch one: `vpython -vpython-tool fetch`
+            "#]],
         ),
     ];
     world.write("vpython.toml", "dependencies = ['a']\n");
-    for (content, why, hint) in rows {
+    for (content, message) in rows {
         let file = world.write("wheels/a-1-py3-none-any.whl", content);
-        launch(&world, &["-vpython-tool", "install"]).run().refuses(
-            125,
-            &format!(
-                "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-                 caused by: `a-1-py3-none-any.whl` {why}\n  \
-                 hint: {hint}\n"
-            ),
-        );
+        launch(&world, &["-vpython-tool", "install"])
+            .run()
+            .refuses(125, message);
         assert_eq!(
             came(&world, "wheels", &fetch(&world, &[])),
-            ["a-1-py3-none-any.whl"],
-            "{why}"
+            ["a-1-py3-none-any.whl"]
         );
-        assert_eq!(std::fs::read(file).unwrap(), whole, "{why}");
+        assert_eq!(std::fs::read(file).unwrap(), whole);
     }
     // The same for a list of wheels.
     let file = world.write("wheels/a-1-py3-none-any.whl", pointer);
     world.write("x.vpython3", "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
     launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run().refuses(
         125,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a==1` (listed in `[WORLD]/work/x.vpython3`, line 2 as \
-         `infra/python/wheels/a-py3` `version:1`)\n  caused by: `a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel\n  \
-         hint: `git lfs pull` fetches the file\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a==1` (listed in `[WORLD]/work/x.vpython3`, line 2 as `infra/python/wheels/a-py3` `version:1`)
+              caused by: `a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel
+              hint: `git lfs pull` fetches the file
+        "#]],
     );
     let outcome = launch(
         &world,
@@ -156,8 +165,9 @@ fn a_file_that_is_not_a_wheel_is_reported_and_replaced() {
     launch(&world, &["-vpython-tool", "lock"]).run();
     std::fs::write(&file, pointer).unwrap();
     let outcome = launch(&world, &["-vpython-tool", "install"]).run();
-    let message = "vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`\n  caused by: \
-                   `[WORLD]/work/wheels/a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel \
-                   (`[WORLD]/work/pylock.vpython.toml`, line 15)\n  hint: `git lfs pull` fetches the file\n";
-    outcome.refuses(125, message);
+    outcome.refuses(125, expect![[r#"
+        vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`
+          caused by: `[WORLD]/work/wheels/a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel (`[WORLD]/work/pylock.vpython.toml`, line 15)
+          hint: `git lfs pull` fetches the file
+    "#]]);
 }

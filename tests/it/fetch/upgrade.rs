@@ -1,5 +1,7 @@
 //! `fetch --upgrade`: newer wheels, next to the old ones.
 
+use expect_test::expect;
+
 use super::{NOTHING, came, fetch, launch, module, world};
 
 const ASKS_PIP: &str = "vpython: fetching newer versions into `[WORLD]/work/wheels`\n";
@@ -49,9 +51,13 @@ fn an_upgrade_fetches_newer_wheels_and_leaves_the_old_ones() {
     let end =
         "\nvpython: nothing to upgrade: the newest versions that the spec permits are present\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
-    let refusal = "vpython: error: cannot upgrade `d`: neither the spec nor any wheel requires it\n  hint: words after \
-                   `--upgrade` are project names; write a script as `./d`\n";
-    fetch(&world, &["--upgrade", "d"]).refuses(125, refusal);
+    fetch(&world, &["--upgrade", "d"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot upgrade `d`: neither the spec nor any wheel requires it
+              hint: words after `--upgrade` are project names; write a script as `./d`
+        "#]],
+    );
 }
 
 #[test]
@@ -90,6 +96,8 @@ fn an_upgrade_follows_the_spec_and_leaves_its_lock() {
     outcome.expect(
         0,
         "",
-        "vpython: nothing to upgrade: the spec pins every version\n",
+        expect![[r#"
+            vpython: nothing to upgrade: the spec pins every version
+        "#]],
     );
 }

@@ -4,6 +4,8 @@
 mod network;
 mod old_pip;
 
+use expect_test::expect;
+
 use crate::support::{Launch, Outcome, Python, Wheel, World};
 
 /// A world whose python has pip, of this minor version if given. Returns `None`, and says so, if no
@@ -171,12 +173,18 @@ fn here_leaves_other_platforms_alone() {
     fetch(&world, &["--here"]).expect(
         0,
         "",
-        "vpython: nothing to fetch: all wheels that the spec requires are present\n",
+        expect![[r#"
+            vpython: nothing to fetch: all wheels that the spec requires are present
+        "#]],
     );
     assert_eq!(came(&fetch(&world, &[])), ["b-1-py3-none-win_amd64.whl"]);
-    let message = "vpython: error: `--prune` and `--here` of `-vpython-tool fetch` cannot be used together\n  caused by: what other platforms \
-                   need would be removed\n";
-    fetch(&world, &["--here", "--prune"]).refuses(125, message);
+    fetch(&world, &["--here", "--prune"]).refuses(
+        125,
+        expect![[r#"
+            vpython: error: `--prune` and `--here` of `-vpython-tool fetch` cannot be used together
+              caused by: what other platforms need would be removed
+        "#]],
+    );
 }
 
 #[test]

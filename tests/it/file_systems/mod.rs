@@ -16,6 +16,7 @@ use std::process::Command;
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
+use expect_test::expect;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
@@ -263,9 +264,9 @@ fn on_a_noexec_file_system_binary_wheels_cause_a_warning() {
             "native.py",
             "# /// script\n# dependencies = ['c', 'a']\n# ///\nimport c\nprint(c.VERSION)\n",
         );
-        let said = "vpython: warning: `[WORLD]/root` is on a file system that is mounted `noexec`: python cannot load shared libraries \
-                    from there, and `c` may have some; `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names another store\n";
-        world.vpython(["native.py"]).run().expect(0, "3\n", said);
+        world.vpython(["native.py"]).run().expect(0, "3\n", expect![[r#"
+            vpython: warning: `[WORLD]/root` is on a file system that is mounted `noexec`: python cannot load shared libraries from there, and `c` may have some; `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names another store
+        "#]]);
         world.vpython(["native.py"]).run().prints("3\n");
     });
 }
@@ -316,14 +317,20 @@ fn where_no_store_can_be_made_the_error_names_what_to_try() {
         let Some(_disk) = Mount::new("tmpfs", &disk, MsFlags::MS_RDONLY, "mode=0700") else {
             return;
         };
-        let said = format!(
-            "vpython: error: cannot create the store `[WORLD]/disk/root`\n  caused by: cannot create directory `[WORLD]/disk/root`\n{READ_ONLY}"
-        );
         world
             .vpython(["tool.py"])
             .env("VPYTHON_VIRTUALENV_ROOT", disk.join("root"))
             .run()
-            .expect(125, "", &said);
+            .expect(
+                125,
+                "",
+                expect![[r#"
+                    vpython: error: cannot create the store `[WORLD]/disk/root`
+                      caused by: cannot create directory `[WORLD]/disk/root`
+                      caused by: Read-only file system (os error 30)
+                      hint: name a writable store with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+                "#]],
+            );
     });
 }
 

@@ -1,25 +1,20 @@
 //! What an index cannot provide: each has its message, and nothing but complete files is left.
 
+use expect_test::expect;
+
 use super::{launch, nothing_is_half_written, wheels, world};
 use crate::support::http_server::{End, Reply};
-use crate::support::{Listed, PackageIndex, Wheel, World};
+use crate::support::{Expected, Listed, PackageIndex, Wheel, World};
 
 /// Runs a launch that fetches, and compares its message. Neither `wheels` nor the store has
 /// anything of it afterwards.
 #[track_caller]
-fn refuses(world: &World, index: &PackageIndex, message: &str) {
+fn refuses(world: &World, index: &PackageIndex, message: impl Expected) {
     let outcome = launch(world, index, &["-vpython-fetch", "tool.py"]).run();
-    let shown = outcome.stderr.replace(&index.server.url(""), "[INDEX]");
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert_eq!(shown, message);
+    outcome.refuses(125, message);
     assert!(world.environments().is_empty());
     nothing_is_half_written(world);
 }
-
-const LINE: &str = "required in `[WORLD]/work/tool.py`, line 2";
-const CHECK: &str =
-    "check the name of the project, and the index (`PIP_INDEX_URL`, `index` in the spec)\n";
-const BUILD: &str = "build wheels from sources with the interpreter's pip: `vpython -vpython-fetch -vpython-tool fetch --build tool.py`\n";
 
 #[test]
 fn a_project_that_no_index_has() {
@@ -27,11 +22,11 @@ fn a_project_that_no_index_has() {
     refuses(
         &world(),
         &index,
-        &format!(
-            "vpython: error: no wheel on the package index fits `a` ({LINE})\n  \
-             caused by: no package index has the project `a`\n  \
-             hint: {CHECK}"
-        ),
+        expect![[r#"
+            vpython: error: no wheel on the package index fits `a` (required in `[WORLD]/work/tool.py`, line 2)
+              caused by: no package index has the project `a`
+              hint: check the name of the project, and the index (`PIP_INDEX_URL`, `index` in the spec)
+        "#]],
     );
 }
 
@@ -41,11 +36,11 @@ fn a_project_with_source_distributions_only() {
     refuses(
         &world(),
         &index,
-        &format!(
-            "vpython: error: no wheel on the package index fits `a` ({LINE})\n  \
-             caused by: the index `[INDEX]/simple` has only source distributions of `a`\n  \
-             hint: {BUILD}"
-        ),
+        expect![[r#"
+            vpython: error: no wheel on the package index fits `a` (required in `[WORLD]/work/tool.py`, line 2)
+              caused by: the index `[INDEX]/simple` has only source distributions of `a`
+              hint: build wheels from sources with the interpreter's pip: `vpython -vpython-fetch -vpython-tool fetch --build tool.py`
+        "#]],
     );
 }
 
@@ -56,12 +51,11 @@ fn a_project_whose_wheels_were_all_yanked() {
     refuses(
         &world(),
         &index,
-        &format!(
-            "vpython: error: no wheel on the package index fits `a` ({LINE})\n  \
-             caused by: all wheels of `a` on the index `[INDEX]/simple` were yanked (it deletes files); only a requirement of an \
-             exact version uses one\n  \
-             hint: {CHECK}"
-        ),
+        expect![[r#"
+            vpython: error: no wheel on the package index fits `a` (required in `[WORLD]/work/tool.py`, line 2)
+              caused by: all wheels of `a` on the index `[INDEX]/simple` were yanked (it deletes files); only a requirement of an exact version uses one
+              hint: check the name of the project, and the index (`PIP_INDEX_URL`, `index` in the spec)
+        "#]],
     );
 }
 
@@ -71,11 +65,11 @@ fn a_wheel_for_another_platform_only() {
     let index = PackageIndex::start(vec![Listed::wheel(&wheel)]);
     let world = world();
     let outcome = launch(&world, &index, &["-vpython-fetch", "tool.py"]).run();
-    let start = format!(
-        "vpython: error: no wheel on the package index fits `a` ({LINE})\n  \
-         caused by: `a-1-py3-none-win32.whl` is for win32; the interpreter is CPython "
-    );
-    assert!(outcome.stderr.starts_with(&start), "{outcome}");
+    outcome.refuses(125, expect![[r#"
+        vpython: error: no wheel on the package index fits `a` (required in `[WORLD]/work/tool.py`, line 2)
+          caused by: `a-1-py3-none-win32.whl` is for win32; the interpreter is CPython [VERSION] on linux x86_64
+          hint: check the name of the project, and the index (`PIP_INDEX_URL`, `index` in the spec)
+    "#]]);
 }
 
 #[test]
@@ -85,14 +79,14 @@ fn a_wheel_with_another_digest() {
     let index = PackageIndex::start(files);
     let world = world();
     let outcome = launch(&world, &index, &["-vpython-fetch", "tool.py"]).run();
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    let zeros = "0".repeat(64);
-    assert!(
-        outcome
-            .stderr
-            .contains(&format!("and {zeros} is expected\n")),
-        "{outcome}"
-    );
+    let bytes = Wheel::module("a", "2").requires("b").bytes();
+    let digest = vpython::testing::fs::Digest::of(&bytes).to_string();
+    let outcome = outcome.replacing(&digest, "[DIGEST]");
+    outcome.refuses(125, expect![[r#"
+        vpython: error: cannot fetch `[INDEX]/files/a-2-py3-none-any.whl`
+          caused by: its SHA-256 digest is [DIGEST], and 0000000000000000000000000000000000000000000000000000000000000000 is expected
+          hint: the file was replaced after its digest was recorded, or something on the way changed it
+    "#]]);
     // The other wheel stays in the store, complete.
     assert!(world.environments().is_empty());
     nothing_is_half_written(&world);
@@ -109,10 +103,12 @@ fn a_body_that_is_always_truncated() {
         reply
     });
     let outcome = launch(&world, &index, &["-vpython-fetch", "tool.py"]).run();
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(
-        outcome.stderr.contains("the connection was lost"),
-        "{outcome}"
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot fetch `[INDEX]/files/a-2-py3-none-any.whl`
+              caused by: the connection was lost: it ended too early
+        "#]],
     );
     nothing_is_half_written(&world);
 }
@@ -127,12 +123,12 @@ fn a_login_that_is_missing() {
     });
     let world = world();
     let outcome = launch(&world, &index, &["-vpython-fetch", "tool.py"]).run();
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(
-        outcome.stderr.contains("cannot read `a` from the index"),
-        "{outcome}"
-    );
-    assert!(outcome.stderr.contains("401"), "{outcome}");
+    outcome.refuses(125, expect![[r#"
+        vpython: error: cannot read `a` from the index `[INDEX]/simple` (`PIP_INDEX_URL`)
+          caused by: cannot fetch `[INDEX]/simple/a/`
+          caused by: the server answered 401 Unauthorized
+          hint: put a login for `127.0.0.1` into `~/.netrc`: `machine 127.0.0.1 login NAME password PASSWORD`
+    "#]]);
     // With a login in the URL, which no output shows.
     let url = index.url().replace("http://", "http://ada:secret@");
     let outcome = launch(
@@ -157,11 +153,13 @@ fn a_server_that_does_not_answer() {
         .env("PIP_INDEX_URL", &url)
         .env("PIP_RETRIES", "0")
         .run();
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(
-        outcome.stderr.starts_with(&format!(
-            "vpython: error: cannot read `a` from the index `{url}`"
-        )),
-        "{outcome}"
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot read `a` from the index `[INDEX]/simple` (`PIP_INDEX_URL`)
+              caused by: cannot fetch `[INDEX]/simple/a/`
+              caused by: `127.0.0.1` refused the connection
+              hint: check the network and the URL; where a proxy is needed, set `HTTPS_PROXY`
+        "#]],
     );
 }

@@ -1,5 +1,7 @@
 //! `fetch` without pip: what it downloads, and what it leaves.
 
+use expect_test::{Expect, expect};
+
 use super::{launch, names, wheels, world};
 use crate::support::http_server::{End, Framing, Reply};
 use crate::support::{Listed, Outcome, PackageIndex, Wheel, World};
@@ -10,10 +12,14 @@ fn fetch(world: &World, index: &PackageIndex, words: &[&str]) -> Outcome {
         .run()
 }
 
-const BOTH: &str =
-    "[WORLD]/work/wheels/a-2-py3-none-any.whl\n[WORLD]/work/wheels/b-1-py3-none-any.whl\n";
+const BOTH: Expect = expect![[r#"
+    [WORLD]/work/wheels/a-2-py3-none-any.whl
+    [WORLD]/work/wheels/b-1-py3-none-any.whl
+"#]];
 
-const FETCHING_BOTH: &str = "vpython: fetching 2 wheels into `[WORLD]/work/wheels`\n";
+const FETCHING_BOTH: Expect = expect![[r#"
+    vpython: fetching 2 wheels into `[WORLD]/work/wheels`
+"#]];
 
 #[test]
 fn the_missing_wheels_come_and_a_second_run_fetches_nothing() {
@@ -27,7 +33,9 @@ fn the_missing_wheels_come_and_a_second_run_fetches_nothing() {
     fetch(&world, &index, &[]).expect(
         0,
         "",
-        "vpython: nothing to fetch: all wheels that the spec requires are present\n",
+        expect![[r#"
+            vpython: nothing to fetch: all wheels that the spec requires are present
+        "#]],
     );
     assert_eq!(index.server.paths().len(), requests);
     world.vpython(["tool.py"]).run().prints("2 1\n");
@@ -40,16 +48,20 @@ fn present_versions_are_kept_unless_they_are_upgraded() {
     fetch(&world, &index, &[]).expect(
         0,
         "[WORLD]/work/wheels/b-1-py3-none-any.whl\n",
-        "vpython: fetching 1 wheel into `[WORLD]/work/wheels`\n",
+        expect![[r#"
+            vpython: fetching 1 wheel into `[WORLD]/work/wheels`
+        "#]],
     );
     fetch(&world, &index, &["--upgrade"]).expect(
         0,
         "[WORLD]/work/wheels/a-2-py3-none-any.whl\n",
-        "vpython: fetching 1 wheel into `[WORLD]/work/wheels`\n",
+        expect![[r#"
+            vpython: fetching 1 wheel into `[WORLD]/work/wheels`
+        "#]],
     );
-    fetch(&world, &index, &["--upgrade", "a"]).succeeds_with(
-        "vpython: nothing to upgrade: the newest versions that the spec permits are present\n",
-    );
+    fetch(&world, &index, &["--upgrade", "a"]).succeeds_with(expect![[r#"
+        vpython: nothing to upgrade: the newest versions that the spec permits are present
+    "#]]);
 }
 
 #[test]
@@ -109,10 +121,12 @@ fn a_connection_that_is_lost_does_not_make_an_older_version_the_choice() {
         reply
     });
     let outcome = fetch(&world, &index, &[]);
-    assert_eq!(
-        (outcome.code, &*outcome.stdout),
-        (Some(125), ""),
-        "{outcome}"
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot fetch `[INDEX]/files/a-2-py3-none-any.whl`
+              caused by: the connection was lost: it ended too early
+        "#]],
     );
     assert!(!world.path("wheels").exists());
 }
@@ -127,13 +141,16 @@ fn what_has_arrived_stays_when_another_wheel_cannot_be_had() {
         reply
     });
     let outcome = fetch(&world, &index, &[]);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert_eq!(outcome.stdout, "[WORLD]/work/wheels/b-1-py3-none-any.whl\n");
-    assert!(
-        outcome
-            .stderr
-            .contains("vpython: error: cannot fetch `a-2-py3-none-any.whl`\n"),
-        "{outcome}"
+    outcome.expect(
+        1,
+        "[WORLD]/work/wheels/b-1-py3-none-any.whl\n",
+        expect![[r#"
+            vpython: fetching 2 wheels into `[WORLD]/work/wheels`
+            vpython: error: cannot fetch `a-2-py3-none-any.whl`
+              caused by: cannot fetch `[INDEX]/files/a-2-py3-none-any.whl`
+              caused by: the server answered 403 Forbidden
+              hint: ask the operator of `127.0.0.1` for access, or name another index
+        "#]],
     );
     assert_eq!(names(&world.path("wheels")), ["b-1-py3-none-any.whl"]);
 }
@@ -147,7 +164,14 @@ fn the_first_index_that_has_a_project_provides_it() {
         .env("PIP_EXTRA_INDEX_URL", own.url())
         .run();
     // The public index has a higher version of `a`, which does not count.
-    outcome.expect(0, &BOTH.replace("a-2", "a-1"), FETCHING_BOTH);
+    outcome.expect(
+        0,
+        expect![[r#"
+            [WORLD]/work/wheels/a-1-py3-none-any.whl
+            [WORLD]/work/wheels/b-1-py3-none-any.whl
+        "#]],
+        FETCHING_BOTH,
+    );
     assert_eq!(public.downloads(), ["b-1-py3-none-any.whl"]);
 }
 

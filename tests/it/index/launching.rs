@@ -1,5 +1,7 @@
 //! Launches that fetch missing wheels, and those that must not.
 
+use expect_test::expect;
+
 use super::{launch, nothing_is_half_written, wheels, world};
 use crate::support::{Launch, Listed, PackageIndex, Wheel, World, has_strace};
 
@@ -57,16 +59,14 @@ fn without_the_setting_nothing_is_asked_and_the_hint_names_it() {
         "-vpython-fetch -vpython-offline ",
     ] {
         let words: Vec<&str> = flags.split_whitespace().chain(["tool.py"]).collect();
-        let message = "vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)\n  \
-             caused by: no wheel directory is configured, and there is no `wheels` next to the spec\n  \
-             hint: create and fill one: `vpython -vpython-tool fetch tool.py`, or fetch at launch: \
-             `-vpython-fetch`, or name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or \
-             `VPYTHON_WHEELS`\n";
-        let message = message.replace(
-            "vpython -vpython-tool",
-            &format!("vpython {flags}-vpython-tool"),
-        );
-        launch(&world, &index, &words).run().refuses(125, &message);
+        let outcome = launch(&world, &index, &words).run();
+        let command = format!("vpython {flags}-vpython-tool");
+        let outcome = outcome.replacing(&command, "vpython [FLAGS] -vpython-tool");
+        outcome.refuses(125, expect![[r#"
+            vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)
+              caused by: no wheel directory is configured, and there is no `wheels` next to the spec
+              hint: create and fill one: `vpython [FLAGS] -vpython-tool fetch tool.py`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
+        "#]]);
     }
     assert!(index.server.paths().is_empty());
 }

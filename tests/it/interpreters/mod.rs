@@ -5,6 +5,8 @@ mod probed;
 
 use std::os::unix::fs::symlink;
 
+use expect_test::expect;
+
 use crate::support::{Python, World};
 
 const SHOW: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
@@ -54,11 +56,12 @@ fn when_no_interpreter_fits_each_is_named_with_the_reason() {
     .unwrap();
     world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run().refuses(
         127,
-        "vpython: error: no interpreter satisfies `requires-python = \">=4\"` (`[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but `requires-python` is `>=4` \
-         (`[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `[WORLD]/bin/python`: it is a script, not an interpreter\n  \
-         hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`\n",
+        expect![[r#"
+            vpython: error: no interpreter satisfies `requires-python = ">=4"` (`[WORLD]/work/vpython.toml`, line 1)
+              caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but `requires-python` is `>=4` (`[WORLD]/work/vpython.toml`, line 1)
+              caused by: `[WORLD]/bin/python`: it is a script, not an interpreter
+              hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`
+        "#]],
     );
     assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
 }
@@ -68,8 +71,10 @@ fn a_missing_python_is_reported() {
     let world = World::new();
     world.vpython(["-c", SHOW]).env("PATH", world.outside("home")).run().refuses(
         127,
-        "vpython: error: no interpreter found\n  \
-         hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`\n",
+        expect![[r#"
+            vpython: error: no interpreter found
+              hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`
+        "#]],
     );
 }
 
@@ -191,6 +196,7 @@ fn without_a_search_path_the_systems_own_is_used() {
         .vpython(["-vpython-interpreter=3.99", "-c", SHOW])
         .without("PATH")
         .run();
+    // The candidates that follow are those of this machine.
     assert!(
         outcome.stderr.contains("on `PATH` (`/bin:/usr/bin`)"),
         "{outcome}"
@@ -202,13 +208,18 @@ fn the_last_lines_of_a_failing_interpreter_are_shown() {
     let world = World::new();
     let failing = "#!/bin/sh\nfor line in 1 2 3 4 5; do echo \"line $line\" >&2; done\nexit 3\n";
     let failing = world.write_with_mode("failing", failing, 0o755);
-    let message = "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  caused by: exit status: 3: line 3 / line 4 / \
-                   line 5\n  hint: vpython supports CPython 2.7, and 3.6 and later\n";
     world
         .vpython(["-c", "0"])
         .env("VPYTHON_INTERPRETER", failing)
         .run()
-        .refuses(126, message);
+        .refuses(
+            126,
+            expect![[r#"
+                vpython: error: cannot run the interpreter `[WORLD]/work/failing`
+                  caused by: exit status: 3: line 3 / line 4 / line 5
+                  hint: vpython supports CPython 2.7, and 3.6 and later
+            "#]],
+        );
 }
 
 #[test]

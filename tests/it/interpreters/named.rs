@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use expect_test::expect;
+
 use super::{SHOW, wants};
 use crate::support::{Fake, Python, World};
 
@@ -32,25 +34,65 @@ fn a_named_interpreter_that_does_not_fit_is_refused() {
         0o755,
     );
     let old = Fake::new(&world, "3.5.99");
-    let cannot = "vpython: error: cannot use `[WORLD]/";
-    #[rustfmt::skip]
+    let vpython = env!("CARGO_BIN_EXE_vpython");
     let rows = [
-        (world.path("missing"), 127, format!("{cannot}work/missing` as the interpreter\n  caused by: the file does not exist\n")),
-        (world.path("plain"), 126, format!("{cannot}work/plain` as the interpreter\n  caused by: it is not executable\n")),
-        (env!("CARGO_BIN_EXE_vpython").into(), 126, format!("vpython: error: cannot use `{}` as the interpreter\n  \
-                                                             caused by: it is vpython itself\n", env!("CARGO_BIN_EXE_vpython"))),
-        (fake.path, 125, format!("{cannot}fakes/3.11.99/python3` as the interpreter\n  caused by: it is CPython 3.11.99, but \
-                                 `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)\n")),
-        (old.path, 125, format!("{cannot}fakes/3.5.99/python3` as the interpreter\n  caused by: it is CPython 3.5.99, but vpython supports CPython 2.7, and 3.6 and later\n")),
-        (world.path("failing"), 126, "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  \
-                                      caused by: exit status: 3: out of order\n  hint: vpython supports CPython 2.7, and 3.6 and later\n".into()),
+        (
+            world.path("missing"),
+            127,
+            expect![[r#"
+                vpython: error: cannot use `[WORLD]/work/missing` as the interpreter
+                  caused by: the file does not exist
+            "#]],
+        ),
+        (
+            world.path("plain"),
+            126,
+            expect![[r#"
+                vpython: error: cannot use `[WORLD]/work/plain` as the interpreter
+                  caused by: it is not executable
+            "#]],
+        ),
+        (
+            vpython.into(),
+            126,
+            expect![[r#"
+                vpython: error: cannot use `[VPYTHON]` as the interpreter
+                  caused by: it is vpython itself
+            "#]],
+        ),
+        (
+            fake.path,
+            125,
+            expect![[r#"
+                vpython: error: cannot use `[WORLD]/fakes/3.11.99/python3` as the interpreter
+                  caused by: it is CPython 3.11.99, but `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)
+            "#]],
+        ),
+        (
+            old.path,
+            125,
+            expect![[r#"
+                vpython: error: cannot use `[WORLD]/fakes/3.5.99/python3` as the interpreter
+                  caused by: it is CPython 3.5.99, but vpython supports CPython 2.7, and 3.6 and later
+            "#]],
+        ),
+        (
+            world.path("failing"),
+            126,
+            expect![[r#"
+                vpython: error: cannot run the interpreter `[WORLD]/work/failing`
+                  caused by: exit status: 3: out of order
+                  hint: vpython supports CPython 2.7, and 3.6 and later
+            "#]],
+        ),
     ];
     for (path, code, message) in rows {
         world
             .vpython(["-c", "0"])
             .env("VPYTHON_INTERPRETER", path)
             .run()
-            .refuses(code, &message);
+            .replacing(vpython, "[VPYTHON]")
+            .refuses(code, message);
     }
 }
 
@@ -104,15 +146,22 @@ fn a_version_that_is_not_installed_is_reported_with_the_paths_searched() {
             .program(&vpython, ["-vpython-interpreter=3.99", "-c", SHOW])
             .env("PATH", world.outside("bin"))
     };
-    let rest = "  caused by: searched next to vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), in pyenv (`[WORLD]/home/.pyenv/versions`), in uv (`[WORLD]/home/.local/share/uv/python`)\n  caused by: \
-                `[WORLD]/bin/python3`: it is CPython [VERSION], but 3.99 is requested\n  hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`\n";
     launch().run().refuses(
         127,
-        &format!("vpython: error: no interpreter 3.99 found\n{rest}"),
+        expect![[r#"
+            vpython: error: no interpreter 3.99 found
+              caused by: searched next to vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), in pyenv (`[WORLD]/home/.pyenv/versions`), in uv (`[WORLD]/home/.local/share/uv/python`)
+              caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but 3.99 is requested
+              hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`
+        "#]],
     );
     wants(&world, ">=3.6");
-    let what = "no interpreter 3.99 satisfies `requires-python = \">=3.6\"` (`[WORLD]/work/vpython.toml`, line 1)";
     launch()
         .run()
-        .refuses(127, &format!("vpython: error: {what}\n{rest}"));
+        .refuses(127, expect![[r#"
+            vpython: error: no interpreter 3.99 satisfies `requires-python = ">=3.6"` (`[WORLD]/work/vpython.toml`, line 1)
+              caused by: searched next to vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), in pyenv (`[WORLD]/home/.pyenv/versions`), in uv (`[WORLD]/home/.local/share/uv/python`)
+              caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but 3.99 is requested
+              hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`
+        "#]]);
 }

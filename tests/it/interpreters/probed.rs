@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use expect_test::expect;
+
 use super::{SHOW, wants};
 use crate::support::{Fake, World};
 
@@ -126,9 +128,11 @@ fn a_named_interpreter_that_leads_back_to_vpython_is_probed_once() {
             .run()
             .refuses(
                 126,
-                "vpython: error: cannot run the interpreter `[WORLD]/work/wrapper`\n  \
-             caused by: exit status: 126: vpython: error: vpython is not an interpreter\n  \
-             hint: vpython supports CPython 2.7, and 3.6 and later\n",
+                expect![[r#"
+                    vpython: error: cannot run the interpreter `[WORLD]/work/wrapper`
+                      caused by: exit status: 126: vpython: error: vpython is not an interpreter
+                      hint: vpython supports CPython 2.7, and 3.6 and later
+                "#]],
             );
     }
     assert_eq!(

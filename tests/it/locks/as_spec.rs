@@ -1,5 +1,6 @@
 //! A lock of any tool as a spec: its platforms, its wheels and their digests.
 
+use expect_test::expect;
 use sha2::{Digest, Sha256};
 
 use super::{SHOW, foreign_lock, sha256};
@@ -64,28 +65,23 @@ fn a_lock_reports_all_missing_wheels() {
     lock += "[[packages]]\nname = 'project'\ndirectory = {path = '.'}\n";
     lock += "[[packages]]\nname = 'elsewhere'\nmarker = 'sys_platform == \"win32\"'\nvcs = {type = 'git', url = '', commit-id = ''}\n";
     world.write("pylock.toml", &lock);
-    let file = "[WORLD]/work/pylock.toml";
-    let message = format!(
-        "\
-vpython: error: cannot satisfy the lock file `{file}`
-  caused by: `missing-1-py3-none-any.whl` ({} bytes, sha256 `{}`) is not in `[WORLD]/work/wheels` (`{file}`, line 8)
-  caused by: `[WORLD]/work/wheels/changed-1-py3-none-any.whl` has the sha256 `{}`, but `{}` is locked (`{file}`, line 14)
-  caused by: `other` 1 (`{file}`, line 17) has wheels for cp27 with ABI cp27m; the interpreter is CPython [VERSION] on linux x86_64
-  caused by: `newer` 1 (`{file}`, line 23) requires Python `>=4`; the interpreter is CPython [VERSION] on linux x86_64
-  caused by: the file name `misnamed-1-py3-none-any.whl` is not valid for its package (`{file}`, line 33): it is locked as `named` 1
-  caused by: `source` 1 (`{file}`, line 35) is locked as an sdist, but vpython installs only wheels
-  caused by: `project` (`{file}`, line 39) is locked as a directory of sources, but vpython installs only wheels
-  hint: fetch what is missing: `vpython -vpython-spec=pylock.toml -vpython-tool fetch -c ''`
-",
-        wheel("missing").bytes().len(),
-        sha256(&wheel("missing")),
-        sha256(&found),
-        sha256(&wheel("changed")),
-    );
     world
         .vpython(["-vpython-spec", "pylock.toml", "-c", ""])
         .run()
-        .refuses(125, &message);
+        .replacing(&sha256(&wheel("missing")), "[MISSING]")
+        .replacing(&sha256(&found), "[FOUND]")
+        .replacing(&sha256(&wheel("changed")), "[LOCKED]")
+        .refuses(125, expect![[r#"
+            vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
+              caused by: `missing-1-py3-none-any.whl` (918 bytes, sha256 `[MISSING]`) is not in `[WORLD]/work/wheels` (`[WORLD]/work/pylock.toml`, line 8)
+              caused by: `[WORLD]/work/wheels/changed-1-py3-none-any.whl` has the sha256 `[FOUND]`, but `[LOCKED]` is locked (`[WORLD]/work/pylock.toml`, line 14)
+              caused by: `other` 1 (`[WORLD]/work/pylock.toml`, line 17) has wheels for cp27 with ABI cp27m; the interpreter is CPython [VERSION] on linux x86_64
+              caused by: `newer` 1 (`[WORLD]/work/pylock.toml`, line 23) requires Python `>=4`; the interpreter is CPython [VERSION] on linux x86_64
+              caused by: the file name `misnamed-1-py3-none-any.whl` is not valid for its package (`[WORLD]/work/pylock.toml`, line 33): it is locked as `named` 1
+              caused by: `source` 1 (`[WORLD]/work/pylock.toml`, line 35) is locked as an sdist, but vpython installs only wheels
+              caused by: `project` (`[WORLD]/work/pylock.toml`, line 39) is locked as a directory of sources, but vpython installs only wheels
+              hint: fetch what is missing: `vpython -vpython-spec=pylock.toml -vpython-tool fetch -c ''`
+        "#]]);
 }
 
 #[test]
@@ -100,13 +96,13 @@ fn a_lock_for_other_platforms_is_refused() {
     let lock = foreign_lock(&[(&one, "one", "1", "")]);
     let elsewhere = "environments = [\"sys_platform == 'win32'\", \"sys_platform == 'darwin'\"]\n";
     world.write("pylock.toml", format!("{elsewhere}{lock}"));
-    let message = "\
-vpython: error: the lock file `[WORLD]/work/pylock.toml` is not for CPython [VERSION] on linux x86_64
-  caused by: it is for `sys_platform == 'win32'` (`[WORLD]/work/pylock.toml`, line 1)
-  caused by: it is for `sys_platform == 'darwin'` (`[WORLD]/work/pylock.toml`, line 1)
-  hint: lock again for this platform too, with the tool that created the lock file
-";
-    launch().refuses(125, message);
+    let message = expect![[r#"
+        vpython: error: the lock file `[WORLD]/work/pylock.toml` is not for CPython [VERSION] on linux x86_64
+          caused by: it is for `sys_platform == 'win32'` (`[WORLD]/work/pylock.toml`, line 1)
+          caused by: it is for `sys_platform == 'darwin'` (`[WORLD]/work/pylock.toml`, line 1)
+          hint: lock again for this platform too, with the tool that created the lock file
+    "#]];
+    launch().refuses(125, &message);
     world.write(
         "pylock.toml",
         format!(
@@ -114,19 +110,17 @@ vpython: error: the lock file `[WORLD]/work/pylock.toml` is not for CPython [VER
             lock.replace("lock-version = \"1.0\"\ncreated-by = \"other\"\n", "")
         ),
     );
-    let message = "\
-vpython: error: the lock file `[WORLD]/work/pylock.toml` lists a project twice for CPython [VERSION] on linux x86_64
-  caused by: `one` is locked in `[WORLD]/work/pylock.toml`, line 5 and in `[WORLD]/work/pylock.toml`, line 11
-";
-    launch().refuses(125, message);
+    launch().refuses(125, expect![[r#"
+        vpython: error: the lock file `[WORLD]/work/pylock.toml` lists a project twice for CPython [VERSION] on linux x86_64
+          caused by: `one` is locked in `[WORLD]/work/pylock.toml`, line 5 and in `[WORLD]/work/pylock.toml`, line 11
+    "#]]);
     world.write("pylock.toml", format!("requires-python = '>=4'\n{lock}"));
-    let outcome = launch();
-    assert!(
-        outcome
-            .stderr
-            .contains("`requires-python = \">=4\"` (`[WORLD]/work/pylock.toml`, line 1)"),
-        "{outcome}"
-    );
+    launch().refuses(127, expect![[r#"
+        vpython: error: no interpreter satisfies `requires-python = ">=4"` (`[WORLD]/work/pylock.toml`, line 1)
+          caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but `requires-python` is `>=4` (`[WORLD]/work/pylock.toml`, line 1)
+          caused by: `/usr/bin/python3`: it is CPython 3.11.2, but `requires-python` is `>=4` (`[WORLD]/work/pylock.toml`, line 1)
+          hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`
+    "#]]);
 }
 
 #[test]
@@ -141,16 +135,15 @@ fn one_flipped_byte_is_refused_and_the_right_wheel_is_found_elsewhere() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    let message = format!(
-        "\
-vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
-  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{}`, but `{}` is locked (`[WORLD]/work/pylock.toml`, line 8)
-  hint: replace it with the locked wheel (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
-",
-        hex::encode(Sha256::digest(&bytes)),
-        sha256(&one)
-    );
-    launch().run().refuses(125, &message);
+    launch()
+        .run()
+        .replacing(&hex::encode(Sha256::digest(&bytes)), "[FOUND]")
+        .replacing(&sha256(&one), "[LOCKED]")
+        .refuses(125, expect![[r#"
+            vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
+              caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `[FOUND]`, but `[LOCKED]` is locked (`[WORLD]/work/pylock.toml`, line 8)
+              hint: replace it with the locked wheel (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
+        "#]]);
     assert!(world.leftovers().is_empty());
     one.write_to(&world.outside("house"));
     launch()
@@ -194,14 +187,14 @@ fn a_longer_digest_next_to_the_sha256_is_checked_too() {
         &digest[1..]
     );
     lock(&flipped);
-    let message = format!(
-        "\
-vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
-  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha512 `{digest}`, but `{flipped}` is locked (`[WORLD]/work/pylock.toml`, line 8)
-  hint: replace it with the locked wheel (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
-"
-    );
-    launch().refuses(125, &message);
+    launch()
+        .replacing(&digest, "[FOUND]")
+        .replacing(&flipped, "[LOCKED]")
+        .refuses(125, expect![[r#"
+            vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
+              caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha512 `[FOUND]`, but `[LOCKED]` is locked (`[WORLD]/work/pylock.toml`, line 8)
+              hint: replace it with the locked wheel (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
+        "#]]);
     lock(&digest.to_uppercase());
     launch().prints("one==1\n");
 }

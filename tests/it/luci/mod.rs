@@ -3,6 +3,8 @@
 
 mod search;
 
+use expect_test::expect;
+
 use crate::support::{Launch, Python, Wheel, World};
 
 /// A program that prints the version of the installed wheel, or `none`.
@@ -142,10 +144,11 @@ fn a_named_spec_is_known_by_name_and_content() {
     world.write("bad.cfg", "name = 7\n");
     launch(&world, &["-vpython-spec", "bad.cfg", "plain.py"]).run().refuses(
         125,
-        "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
-         caused by: `[WORLD]/work/bad.cfg` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or \
-         `[VPYTHON:BEGIN]` block\n  \
-         hint: if it has the format of `vpython.toml`, rename it to `bad.cfg.toml`\n",
+        expect![[r#"
+            vpython: error: cannot use the spec that `-vpython-spec` names
+              caused by: `[WORLD]/work/bad.cfg` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block
+              hint: if it has the format of `vpython.toml`, rename it to `bad.cfg.toml`
+        "#]],
     );
 }
 
@@ -158,32 +161,29 @@ fn all_missing_wheels_are_named_at_once() {
         ".vpython3",
         "wheel <\n  name: 'infra/python/wheels/cffi/${vpython_platform}'\n  version: 'version:1.14.5.chromium.7'\n>\n",
     );
-    let rejected = |lead: &str| {
-        format!(
-            "  caused by: {lead}`cffi-1.14.4-py3-none-any.whl` is version 1.14.4\n  \
-             caused by: {lead}`cffi-1.14.5-cp27-cp27mu-linux_x86_64.whl` is for cp27 with ABI cp27mu; the interpreter is CPython \
-             [VERSION] on linux x86_64\n"
-        )
-    };
-    let one = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `cffi==1.14.5+chromium.7` (listed in `[WORLD]/work/.vpython3`, \
-               line 2 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`)\n";
-    let hint = "  hint: fetch what is missing: `vpython -vpython-tool fetch -c ''`";
     world
         .vpython(["-c", ""])
         .run()
-        .refuses(125, &format!("{one}{}{hint}\n", rejected("")));
+        .refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `cffi==1.14.5+chromium.7` (listed in `[WORLD]/work/.vpython3`, line 2 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`)
+              caused by: `cffi-1.14.4-py3-none-any.whl` is version 1.14.4
+              caused by: `cffi-1.14.5-cp27-cp27mu-linux_x86_64.whl` is for cp27 with ABI cp27mu; the interpreter is CPython [VERSION] on linux x86_64
+              hint: fetch what is missing: `vpython -vpython-tool fetch -c ''`
+        "#]]);
     let both = std::fs::read_to_string(world.path(".vpython3")).unwrap()
         + "wheel < name: 'six-py3' version: '1' >\n";
     world.write(".vpython3", both);
-    let several = format!(
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels\n  \
-         caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 2 as \
-         `infra/python/wheels/cffi/${{vpython_platform}}` `version:1.14.5.chromium.7`\n{}  \
-         caused by: `six==1` is listed in `[WORLD]/work/.vpython3`, line 5 as `six-py3` `1`; there is no wheel of \
-         `six`\n{hint}\n",
-        rejected("`cffi`: ")
-    );
-    world.vpython(["-c", ""]).run().refuses(125, &several);
+    world
+        .vpython(["-c", ""])
+        .run()
+        .refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels
+              caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 2 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
+              caused by: `cffi`: `cffi-1.14.4-py3-none-any.whl` is version 1.14.4
+              caused by: `cffi`: `cffi-1.14.5-cp27-cp27mu-linux_x86_64.whl` is for cp27 with ABI cp27mu; the interpreter is CPython [VERSION] on linux x86_64
+              caused by: `six==1` is listed in `[WORLD]/work/.vpython3`, line 5 as `six-py3` `1`; there is no wheel of `six`
+              hint: fetch what is missing: `vpython -vpython-tool fetch -c ''`
+        "#]]);
 }
 
 #[test]
@@ -217,11 +217,13 @@ fn two_versions_are_accepted_if_tags_leave_one() {
     world.write(".vpython3", two.replace("win32", "linux_x86_64"));
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: `which` is listed in different versions, and all of them apply here\n  \
-         caused by: `which-py3` is `1` in `[WORLD]/work/.vpython3`, line 1\n  \
-         caused by: `which-py2_py3` is `2` in `[WORLD]/work/.vpython3`, line 2\n  \
-         caused by: `which-py3` is `2` in `[WORLD]/work/.vpython3`, line 3\n  \
-         hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left\n",
+        expect![[r#"
+            vpython: error: `which` is listed in different versions, and all of them apply here
+              caused by: `which-py3` is `1` in `[WORLD]/work/.vpython3`, line 1
+              caused by: `which-py2_py3` is `2` in `[WORLD]/work/.vpython3`, line 2
+              caused by: `which-py3` is `2` in `[WORLD]/work/.vpython3`, line 3
+              hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+        "#]],
     );
 }
 
@@ -247,8 +249,10 @@ fn a_python_version_chooses_the_interpreter() {
         .run();
     outcome.refuses(
         125,
-        "vpython: error: cannot use `[PYTHON]` as the interpreter\n  \
-         caused by: it is CPython [VERSION], but `python_version` is `3.99` (`[WORLD]/work/.vpython3`, line 1)\n",
+        expect![[r#"
+            vpython: error: cannot use `[PYTHON]` as the interpreter
+              caused by: it is CPython [VERSION], but `python_version` is `3.99` (`[WORLD]/work/.vpython3`, line 1)
+        "#]],
     );
     let outcome = world.vpython(print).run();
     assert_eq!(outcome.code, Some(127), "{outcome}");
@@ -263,7 +267,9 @@ fn a_python_version_chooses_the_interpreter() {
         .run();
     outcome.refuses(
         125,
-        "vpython: error: cannot use `[PYTHON]` as the interpreter\n  \
-         caused by: it is CPython [VERSION], but `python_version` is `2.6` (`[WORLD]/work/.vpython`, line 1)\n",
+        expect![[r#"
+            vpython: error: cannot use `[PYTHON]` as the interpreter
+              caused by: it is CPython [VERSION], but `python_version` is `2.6` (`[WORLD]/work/.vpython`, line 1)
+        "#]],
     );
 }

@@ -3,6 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use expect_test::expect;
+
 use super::{PROGRAM, launch, remove, script, spec, world};
 
 #[test]
@@ -139,15 +141,19 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
     world.write("tool.py.vpython3", "wheel: <\n");
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/tool.py.vpython3`\n  \
-         caused by: `[WORLD]/work/tool.py.vpython3`, line 2, column 1: expected a field or `>`, but found the end of the file; `<` was \
-         opened on the previous line\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/tool.py.vpython3`
+              caused by: `[WORLD]/work/tool.py.vpython3`, line 2, column 1: expected a field or `>`, but found the end of the file; `<` was opened on the previous line
+        "#]],
     );
     remove(&world, "tool.py.vpython3");
     symlink("nowhere", world.path("tool.py.vpython3")).unwrap();
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: cannot open `[WORLD]/work/tool.py.vpython3`\n  caused by: No such file or directory (os error 2)\n",
+        expect![[r#"
+            vpython: error: cannot open `[WORLD]/work/tool.py.vpython3`
+              caused by: No such file or directory (os error 2)
+        "#]],
     );
     remove(&world, "tool.py.vpython3");
     world.write(
@@ -156,8 +162,10 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
     );
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
-         caused by: `[WORLD]/work/tool.py`, line 3, column 7: a spec has no field `wheels`; did you mean `wheel`?\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/tool.py`
+              caused by: `[WORLD]/work/tool.py`, line 3, column 7: a spec has no field `wheels`; did you mean `wheel`?
+        "#]],
     );
     world.write(
         "tool.py",
@@ -165,9 +173,11 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
     );
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: the guards of the spec that begins in `[WORLD]/work/tool.py`, line 1 have different prefixes\n  \
-         caused by: `# ` precedes `[VPYTHON:BEGIN]`, but `#` precedes `[VPYTHON:END]` on line 3\n  \
-         hint: use the same prefix before both guards and on each line in between\n",
+        expect![[r#"
+            vpython: error: the guards of the spec that begins in `[WORLD]/work/tool.py`, line 1 have different prefixes
+              caused by: `# ` precedes `[VPYTHON:BEGIN]`, but `#` precedes `[VPYTHON:END]` on line 3
+              hint: use the same prefix before both guards and on each line in between
+        "#]],
     );
 }
 
@@ -193,14 +203,15 @@ fn a_spec_of_another_user_in_a_shared_directory_is_skipped() {
         not_tested!("only the superuser can give a file to another user");
         return;
     }
-    let warning = "vpython: warning: the spec `[WORLD]/work/shared/.vpython3` belongs to user 54321, and every user can write to \
-                   `[WORLD]/work/shared`; it is skipped\n";
+    let warning = expect![[r#"
+        vpython: warning: the spec `[WORLD]/work/shared/.vpython3` belongs to user 54321, and every user can write to `[WORLD]/work/shared`; it is skipped
+    "#]];
     launch(&world, &["shared/deep/tool.py"])
         .run()
-        .expect(0, "1\n", warning);
+        .expect(0, "1\n", &warning);
     launch(&world, &["shared/deep/tool.py"])
         .run()
-        .expect(0, "1\n", warning);
+        .expect(0, "1\n", &warning);
     open_to_all(&shared, false);
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
     open_to_all(&shared, true);
@@ -216,7 +227,7 @@ fn a_spec_of_another_user_in_a_shared_directory_is_skipped() {
     lchown(&planted, Some(OTHER_USER), None).unwrap();
     launch(&world, &["shared/deep/tool.py"])
         .run()
-        .expect(0, "1\n", warning);
+        .expect(0, "1\n", &warning);
     // So is a partner file of another user there.
     remove(&world, "shared/.vpython3");
     world.write("shared/job.py", PROGRAM);
@@ -226,8 +237,9 @@ fn a_spec_of_another_user_in_a_shared_directory_is_skipped() {
         None,
     )
     .unwrap();
-    let warning = warning.replace("/.vpython3`", "/job.py.vpython3`");
     launch(&world, &["shared/job.py"])
         .run()
-        .expect(0, "1\n", &warning);
+        .expect(0, "1\n", expect![[r#"
+            vpython: warning: the spec `[WORLD]/work/shared/job.py.vpython3` belongs to user 54321, and every user can write to `[WORLD]/work/shared`; it is skipped
+        "#]]);
 }

@@ -1,12 +1,14 @@
 //! The command line of `pack`, and its errors.
 
+use expect_test::{Expect, expect};
+
 use super::{DEB, PACKAGE, listing, output, pack, world};
-use crate::support::World;
+use crate::support::{Expected, World};
 
 /// Checks that vpython refuses the command line before it looks at anything: there is not even an
 /// interpreter.
 #[track_caller]
-fn refuses(words: &[&str], message: &str) {
+fn refuses(words: &[&str], message: impl Expected) {
     let world = World::new();
     std::fs::create_dir(world.path("directory.tar")).unwrap();
     std::fs::remove_file(world.outside("bin/python3")).unwrap();
@@ -25,86 +27,131 @@ fn refuses(words: &[&str], message: &str) {
 
 #[test]
 fn the_output_file_must_have_a_known_extension() {
-    let forms = "`.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`";
     refuses(
         &[],
-        &format!(
-            "vpython: error: `-vpython-tool pack` needs an output file\n  hint: pass `--output FILE` with a name that ends with one of {forms}\n"
-        ),
+        expect![[r#"
+            vpython: error: `-vpython-tool pack` needs an output file
+              hint: pass `--output FILE` with a name that ends with one of `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`
+        "#]],
     );
-    for name in ["app.7z", "app", ".tar", "app.tar.xz", "a.deb/"] {
-        let name = name.trim_end_matches("b/");
-        let why = "unrecognized archive format";
-        refuses(
-            &["--output", name],
-            &format!(
-                "vpython: error: cannot pack `{name}`\n  caused by: {why}\n  hint: supported suffixes: {forms}\n"
-            ),
-        );
+    for (name, message) in [
+        (
+            "app.7z",
+            expect![[r#"
+                vpython: error: cannot pack `app.7z`
+                  caused by: unrecognized archive format
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`
+            "#]],
+        ),
+        (
+            "app",
+            expect![[r#"
+                vpython: error: cannot pack `app`
+                  caused by: unrecognized archive format
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`
+            "#]],
+        ),
+        (
+            ".tar",
+            expect![[r#"
+                vpython: error: cannot pack `.tar`
+                  caused by: unrecognized archive format
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`
+            "#]],
+        ),
+        (
+            "app.tar.xz",
+            expect![[r#"
+                vpython: error: cannot pack `app.tar.xz`
+                  caused by: unrecognized archive format
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`
+            "#]],
+        ),
+        (
+            "a",
+            expect![[r#"
+                vpython: error: cannot pack `a`
+                  caused by: unrecognized archive format
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`
+            "#]],
+        ),
+    ] {
+        refuses(&["--output", name], message);
     }
     refuses(
         &["--output", "directory.tar"],
-        "vpython: error: cannot pack `directory.tar`\n  caused by: a directory of that name exists\n",
+        expect![[r#"
+            vpython: error: cannot pack `directory.tar`
+              caused by: a directory of that name exists
+        "#]],
     );
 }
 
 #[test]
 fn all_errors_are_reported_at_once() {
     #[rustfmt::skip]
-    let rows: [(&[&str], &[&str]); 9] = [
-        (&["a.rpm"], &["an rpm needs `--name NAME`, `--package-version VERSION`, `--prefix /opt/NAME`"]),
-        (&["a.deb", "--name=a1", "--prefix=opt"], &[
-            "`--prefix opt` is not an absolute path such as `/opt/app/env`",
-            "a deb needs `--package-version VERSION`, `--maintainer 'NAME <ADDRESS>'`",
-        ]),
-        (&["a.tar", "--name=a", "--package-version=1", "--release=1", "--arch=all", "--depends=b", "--maintainer=c", "--description=d", "--license=e"], &[
-            "`--name` applies only to `.rpm` and `.deb`",
-            "`--package-version` applies only to `.rpm` and `.deb`",
-            "`--release` applies only to `.rpm` and `.deb`",
-            "`--arch` applies only to `.rpm` and `.deb`",
-            "`--depends` applies only to `.rpm` and `.deb`",
-            "`--maintainer` applies only to `.rpm` and `.deb`",
-            "`--description` applies only to `.rpm` and `.deb`",
-            "`--license` applies only to `.rpm` and `.deb`",
-        ]),
-        (&["a.zip", "--prefix=/"], &["`--prefix /` is not an absolute path such as `/opt/app/env`"]),
-        (&["a.zip", "--prefix=/opt/../a"], &["`--prefix /opt/../a` is not an absolute path such as `/opt/app/env`"]),
-        (&["a.zip", "--prefix=/opt/a\nb"], &["`--prefix /opt/a\\nb` is not UTF-8 or contains a control character"]),
-        (&["a.rpm", "--prefix=/a", "--name=-a", "--package-version=1-1", "--release=1-2", "--arch=amd64", "--license= ", "--maintainer=me", "--description=\n", "--depends=a>=1", "--depends=(a"], &[
-            "`--name -a`: a name consists of letters, digits, `-`, `.`, `_` and `+`, and starts with a letter or digit",
-            "`--package-version 1-1`: a version consists of letters, digits, `.`, `_`, `+`, `~` and `^`; pass the part after `-` as `--release`",
-            "`--arch amd64`: an rpm uses `x86_64`",
-            "`--release 1-2`: a release consists of letters, digits, `.`, `_`, `+`, `~` and `^`",
-            "`--license  `: it is empty",
-            "`--maintainer me`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
-            "`--description \\n`: it is empty",
-            "`--depends a>=1`: expected `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
-            "`--depends (a`: expected `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
-        ]),
-        (&["a.deb", "--prefix=/a", "--name=App", "--package-version=v1", "--release=1", "--arch=noarch", "--license=MIT", "--maintainer=a <b@c>\n", "--depends=python3 >= 3"], &[
-            "`--name App`: a name consists of two or more lower-case letters, digits, `-`, `.` and `+`, and starts with a letter or digit",
-            "`--package-version v1`: a version consists of letters, digits, `.`, `+`, `~` and `-`, starts with a digit, and may have an epoch such as `1:` in front",
-            "`--arch noarch`: a deb uses `all`",
-            "`--release 1`: in a deb the release is part of the version, as in `--package-version 1.0-1`",
-            "`--license MIT`: a deb has no license field; put the license into a file of the environment",
-            "`--maintainer a <b@c>\\n`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
-            "`--depends python3 >= 3`: expected `name`, `name (>= version)`, `name | name`, with commas between",
-        ]),
-        (&["a.rpm", "--prefix=/a", "--name=a", "--package-version=1", "--arch=vax"], &[
-            "`--arch vax`: an rpm supports only x86_64, aarch64, i686, armv7hl, ppc64le, riscv64, s390x, loongarch64, noarch",
-        ]),
+    let rows: [(&[&str], Expect); 9] = [
+        (&["a.rpm"], expect![[r#"
+            vpython: error: cannot pack `a.rpm`
+              caused by: an rpm needs `--name NAME`, `--package-version VERSION`, `--prefix /opt/NAME`
+        "#]]),
+        (&["a.deb", "--name=a1", "--prefix=opt"], expect![[r#"
+            vpython: error: cannot pack `a.deb`
+              caused by: `--prefix opt` is not an absolute path such as `/opt/app/env`
+              caused by: a deb needs `--package-version VERSION`, `--maintainer 'NAME <ADDRESS>'`
+        "#]]),
+        (&["a.tar", "--name=a", "--package-version=1", "--release=1", "--arch=all", "--depends=b", "--maintainer=c", "--description=d", "--license=e"], expect![[r#"
+            vpython: error: cannot pack `a.tar`
+              caused by: `--name` applies only to `.rpm` and `.deb`
+              caused by: `--package-version` applies only to `.rpm` and `.deb`
+              caused by: `--release` applies only to `.rpm` and `.deb`
+              caused by: `--arch` applies only to `.rpm` and `.deb`
+              caused by: `--depends` applies only to `.rpm` and `.deb`
+              caused by: `--maintainer` applies only to `.rpm` and `.deb`
+              caused by: `--description` applies only to `.rpm` and `.deb`
+              caused by: `--license` applies only to `.rpm` and `.deb`
+        "#]]),
+        (&["a.zip", "--prefix=/"], expect![[r#"
+            vpython: error: cannot pack `a.zip`
+              caused by: `--prefix /` is not an absolute path such as `/opt/app/env`
+        "#]]),
+        (&["a.zip", "--prefix=/opt/../a"], expect![[r#"
+            vpython: error: cannot pack `a.zip`
+              caused by: `--prefix /opt/../a` is not an absolute path such as `/opt/app/env`
+        "#]]),
+        (&["a.zip", "--prefix=/opt/a\nb"], expect![[r#"
+            vpython: error: cannot pack `a.zip`
+              caused by: `--prefix /opt/a\nb` is not UTF-8 or contains a control character
+        "#]]),
+        (&["a.rpm", "--prefix=/a", "--name=-a", "--package-version=1-1", "--release=1-2", "--arch=amd64", "--license= ", "--maintainer=me", "--description=\n", "--depends=a>=1", "--depends=(a"], expect![[r#"
+            vpython: error: cannot pack `a.rpm`
+              caused by: `--name -a`: a name consists of letters, digits, `-`, `.`, `_` and `+`, and starts with a letter or digit
+              caused by: `--package-version 1-1`: a version consists of letters, digits, `.`, `_`, `+`, `~` and `^`; pass the part after `-` as `--release`
+              caused by: `--arch amd64`: an rpm uses `x86_64`
+              caused by: `--release 1-2`: a release consists of letters, digits, `.`, `_`, `+`, `~` and `^`
+              caused by: `--license  `: it is empty
+              caused by: `--maintainer me`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`
+              caused by: `--description \n`: it is empty
+              caused by: `--depends a>=1`: expected `NAME`, `NAME >= VERSION` or `(NAME or NAME)`
+              caused by: `--depends (a`: expected `NAME`, `NAME >= VERSION` or `(NAME or NAME)`
+        "#]]),
+        (&["a.deb", "--prefix=/a", "--name=App", "--package-version=v1", "--release=1", "--arch=noarch", "--license=MIT", "--maintainer=a <b@c>\n", "--depends=python3 >= 3"], expect![[r#"
+            vpython: error: cannot pack `a.deb`
+              caused by: `--name App`: a name consists of two or more lower-case letters, digits, `-`, `.` and `+`, and starts with a letter or digit
+              caused by: `--package-version v1`: a version consists of letters, digits, `.`, `+`, `~` and `-`, starts with a digit, and may have an epoch such as `1:` in front
+              caused by: `--arch noarch`: a deb uses `all`
+              caused by: `--release 1`: in a deb the release is part of the version, as in `--package-version 1.0-1`
+              caused by: `--license MIT`: a deb has no license field; put the license into a file of the environment
+              caused by: `--maintainer a <b@c>\n`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`
+              caused by: `--depends python3 >= 3`: expected `name`, `name (>= version)`, `name | name`, with commas between
+        "#]]),
+        (&["a.rpm", "--prefix=/a", "--name=a", "--package-version=1", "--arch=vax"], expect![[r#"
+            vpython: error: cannot pack `a.rpm`
+              caused by: `--arch vax`: an rpm supports only x86_64, aarch64, i686, armv7hl, ppc64le, riscv64, s390x, loongarch64, noarch
+        "#]]),
     ];
-    for (words, problems) in rows {
-        let causes: String = problems
-            .iter()
-            .map(|problem| format!("  caused by: {problem}\n"))
-            .collect::<Vec<_>>()
-            .concat();
-        let words = [&["--output"], words].concat();
-        refuses(
-            &words,
-            &format!("vpython: error: cannot pack `{}`\n{causes}", words[1]),
-        );
+    for (words, message) in rows {
+        refuses(&[&["--output"], words].concat(), message);
     }
 }
 
@@ -116,13 +163,12 @@ fn the_time_is_a_number_of_seconds() {
             .vpython(["-vpython-tool", "pack", "--output", "a.tar"])
             .env("SOURCE_DATE_EPOCH", value)
             .run();
-        let why = format!(
-            "`SOURCE_DATE_EPOCH` is `{value}`, which is not a number of seconds between 1970 and 2106"
-        );
-        outcome.refuses(
-            125,
-            &format!("vpython: error: cannot pack `a.tar`\n  caused by: {why}\n"),
-        );
+        let value = format!("`{value}`");
+        let outcome = outcome.replacing(&value, "`[VALUE]`");
+        outcome.refuses(125, expect![[r#"
+            vpython: error: cannot pack `a.tar`
+              caused by: `SOURCE_DATE_EPOCH` is `[VALUE]`, which is not a number of seconds between 1970 and 2106
+        "#]]);
     }
     let times = |value: &str| {
         world

@@ -9,6 +9,8 @@ mod stores;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 
+use expect_test::expect;
+
 use crate::support::{Wheel, World};
 
 /// Another user.
@@ -266,11 +268,10 @@ fn a_directory_of_another_user_under_the_name_of_an_unfinished_one_is_refused() 
         let outcome = world
             .vpython(["-vpython-tool", "export", "open/env", "open/tool.py"])
             .run();
-        let why = "`[WORLD]/work/open/.env.vpython-new` is in the way: it is not a directory that you own\n";
-        assert!(
-            outcome.code == Some(125) && outcome.stderr.ends_with(why),
-            "{outcome}"
-        );
+        outcome.refuses(125, expect![[r#"
+            vpython: error: cannot create `[WORLD]/work/open/env`
+              caused by: `[WORLD]/work/open/.env.vpython-new` is in the way: it is not a directory that you own
+        "#]]);
         assert!(world.path("mine/precious").exists() && !world.path("open/env").exists());
     }
 }

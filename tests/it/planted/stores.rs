@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::{chown, lchown, symlink};
 
+use expect_test::expect;
+
 use super::{OTHER_USER, PRECIOUS, mkfifo, set_mode, world};
 
 #[test]
@@ -13,20 +15,24 @@ fn no_throw_away_store_is_made_where_another_user_can_replace_it() {
     launch().prints("1\n");
     set_mode(&temporary, 0o777);
     let outcome = launch();
-    assert!(
-        outcome.code == Some(125)
-            && outcome
-                .stderr
-                .contains("is writable by other users (mode 0777)"),
-        "{outcome}"
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot create a throw-away store
+              caused by: cannot use `[WORLD]/tmp/vpython-throwaway.0.` as the store
+              caused by: `[WORLD]/tmp` is writable by other users (mode 0777)
+              hint: run `chmod go-w '[WORLD]/tmp'`, or name another directory with `-vpython-root`
+        "#]],
     );
     set_mode(&temporary, 0o1777);
     chown(&temporary, Some(OTHER_USER), None).unwrap();
     let outcome = launch();
-    assert!(
-        outcome.code == Some(125) && outcome.stderr.contains("belongs to user 54321"),
-        "{outcome}"
-    );
+    outcome.refuses(125, expect![[r#"
+        vpython: error: cannot create a throw-away store
+          caused by: cannot use `[WORLD]/tmp/vpython-throwaway.0.` as the store
+          caused by: `[WORLD]/tmp` belongs to user 54321, but vpython runs as user 0
+          hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`
+    "#]]);
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
 }
 
@@ -69,11 +75,13 @@ fn a_store_that_another_user_made_in_the_temporary_directory_is_refused() {
             .without("VPYTHON_VIRTUALENV_ROOT")
             .without("HOME")
             .run();
-        let why = "vpython: error: cannot use `[WORLD]/tmp/vpython-root.0` as the store\n  caused by: it belongs to user 54321, but vpython \
-                   runs as user 0\n";
-        assert!(
-            launch.code == Some(125) && launch.stderr.starts_with(why),
-            "{planted}: {launch}"
+        launch.refuses(
+            125,
+            expect![[r#"
+                vpython: error: cannot use `[WORLD]/tmp/vpython-root.0` as the store
+                  caused by: it belongs to user 54321, but vpython runs as user 0
+                  hint: name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+            "#]],
         );
         assert_eq!(std::fs::read_dir(world.path("mine")).unwrap().count(), 0);
     }

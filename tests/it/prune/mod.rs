@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use expect_test::expect;
+
 use crate::support::{Outcome, Wheel, World, tree};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -217,15 +219,32 @@ fn a_build_also_prunes_the_store_once_a_day() {
 fn an_invalid_age_or_size_is_refused() {
     let world = world();
     let outcome = prune(&world, &["--older-than", "soon"]);
-    outcome.refuses(125, "vpython: error: invalid value `soon` for `--older-than` of `-vpython-tool prune`\n  hint: write a number with a unit, such as `30d`\n");
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: invalid value `soon` for `--older-than` of `-vpython-tool prune`
+              hint: write a number with a unit, such as `30d`
+        "#]],
+    );
     let outcome = prune(&world, &["--max-size", "much"]);
-    outcome.refuses(125, "vpython: error: invalid value `much` for `--max-size` of `-vpython-tool prune`\n  hint: write a number with a unit, such as `10GiB`\n");
-    let message = "vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is not a size\n  hint: write a number with a unit, such as `10GiB`\n";
+    outcome.refuses(
+        125,
+        expect![[r#"
+            vpython: error: invalid value `much` for `--max-size` of `-vpython-tool prune`
+              hint: write a number with a unit, such as `10GiB`
+        "#]],
+    );
     world
         .vpython(["-vpython-tool", "prune"])
         .env("VPYTHON_MAX_CACHE", "much")
         .run()
-        .refuses(125, message);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is not a size
+                  hint: write a number with a unit, such as `10GiB`
+            "#]],
+        );
 }
 
 #[test]

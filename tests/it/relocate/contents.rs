@@ -4,6 +4,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use expect_test::expect;
+
 use super::{SCRIPT, VERIFY, relocate, relocated, shift, site, venv, works};
 use crate::support::{World, start, write_with_mode};
 
@@ -156,19 +158,13 @@ fn editable_projects_are_found_at_their_new_path_or_reported_missing() {
     let new = world.path("a new/project/.venv");
     let outcome = relocate(&world, &new).run();
     let lib = format!("lib/python3.{}/site-packages", world.python.minor);
-    let warning = |file: &str| {
-        format!(
-            "vpython: warning: cannot fix `{lib}/{file}`: it imports from `[WORLD]/work/gone`, which does not exist\n"
-        )
-    };
     // Only the files that name the missing project cause a warning.
-    assert_eq!(
-        (outcome.code, outcome.stderr.as_str()),
-        (
-            Some(1),
-            &*(warning("__editable___a_1_finder.py") + &warning("gone.pth"))
-        )
-    );
+    outcome
+        .replacing(&lib, "[SITE]")
+        .fails_with(1, expect![[r#"
+            vpython: warning: cannot fix `[SITE]/__editable___a_1_finder.py`: it imports from `[WORLD]/work/gone`, which does not exist
+            vpython: warning: cannot fix `[SITE]/gone.pth`: it imports from `[WORLD]/work/gone`, which does not exist
+        "#]]);
     // All other files name the new paths.
     let read = |file: &str| std::fs::read_to_string(site(&world, &new).join(file)).unwrap();
     assert_eq!(
@@ -225,11 +221,12 @@ fn files_with_the_old_prefix_that_cannot_be_rewritten_are_reported() {
     shift(&old, &new);
     let lib = format!("lib/python3.{}/site-packages", world.python.minor);
     let outcome = relocate(&world, &new).run();
-    let warnings = format!(
-        "vpython: warning: cannot fix `{lib}/config.py`: it contains the old path, but relocate does not support this kind of file\n\
-         vpython: warning: cannot fix `{lib}/x.so`: it is a binary file that contains the old path\n"
-    );
-    assert_eq!((outcome.code, outcome.stderr), (Some(1), warnings));
+    outcome
+        .replacing(&lib, "[SITE]")
+        .fails_with(1, expect![[r#"
+            vpython: warning: cannot fix `[SITE]/config.py`: it contains the old path, but relocate does not support this kind of file
+            vpython: warning: cannot fix `[SITE]/x.so`: it is a binary file that contains the old path
+        "#]]);
 }
 
 #[test]

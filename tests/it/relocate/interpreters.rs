@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use expect_test::expect;
+
 use super::{relocate, site, venv, works};
 use crate::support::{Python, World, tree};
 
@@ -51,7 +53,9 @@ fn the_interpreter_can_be_another_of_the_same_version() {
         .arguments(["--python"])
         .arguments([&other.path])
         .run();
-    again.prints("nothing to change: the environment is set up for `[WORLD]/work/env`\n");
+    again.prints(expect![[r#"
+        nothing to change: the environment is set up for `[WORLD]/work/env`
+    "#]]);
 }
 
 #[test]
@@ -114,14 +118,19 @@ fn a_missing_interpreter_is_reported() {
         .unwrap()
         .display()
         .to_string();
-    let warning = format!(
-        "vpython: warning: cannot fix `{name}`: it points to `/gone/bin/python3`, which does not exist; name another interpreter with `--python`\n\
-         vpython: warning: cannot fix `pyvenv.cfg`: its `home` is `/gone/bin`, which does not exist; name another interpreter with `--python`\n"
-    );
-    let said = "nothing to change: the environment is set up for `[WORLD]/work/env`\n";
     relocate(&world, &environment)
         .run()
-        .expect(1, said, &warning);
+        .replacing(&format!("`{name}`"), "`[LINK]`")
+        .expect(
+            1,
+            expect![[r#"
+                nothing to change: the environment is set up for `[WORLD]/work/env`
+            "#]],
+            expect![[r#"
+                vpython: warning: cannot fix `[LINK]`: it points to `/gone/bin/python3`, which does not exist; name another interpreter with `--python`
+                vpython: warning: cannot fix `pyvenv.cfg`: its `home` is `/gone/bin`, which does not exist; name another interpreter with `--python`
+            "#]],
+        );
     let outcome = relocate(&world, &environment)
         .arguments(["--python"])
         .arguments([&world.python.path])

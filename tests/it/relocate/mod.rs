@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use expect_test::expect;
+
 use crate::support::{Launch, Outcome, Python, World, tree, write_with_mode};
 
 /// Prints each file whose row in a RECORD is wrong.
@@ -297,30 +299,49 @@ fn a_dry_run_changes_nothing_and_lists_the_changes() {
 #[test]
 fn a_directory_that_is_not_an_environment_is_refused() {
     let world = World::new();
-    let why = "it is not a virtual environment: it has neither `pyvenv.cfg` nor `bin/activate`";
-    let message = format!("vpython: error: cannot relocate `[WORLD]/work/x`\n  caused by: {why}\n");
+    let message = expect![[r#"
+        vpython: error: cannot relocate `[WORLD]/work/x`
+          caused by: it is not a virtual environment: it has neither `pyvenv.cfg` nor `bin/activate`
+    "#]];
     relocate(&world, Path::new("x"))
         .run()
         .refuses(125, &message);
-    let message = "vpython: error: `-vpython-tool relocate` takes one environment\n  caused by: no environment is named\n  \
-                   hint: `vpython -vpython-tool relocate --help` lists the options\n";
-    world
-        .vpython(["-vpython-tool", "relocate"])
-        .run()
-        .refuses(125, message);
-    let message = message.replace("no environment is named", "2 environments are named");
+    world.vpython(["-vpython-tool", "relocate"]).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: `-vpython-tool relocate` takes one environment
+              caused by: no environment is named
+              hint: `vpython -vpython-tool relocate --help` lists the options
+        "#]],
+    );
     world
         .vpython(["-vpython-tool", "relocate", "x", "y"])
         .run()
-        .refuses(125, &message);
-    let message = "vpython: error: `-vpython-tool relocate` has no option `--dryrun`\n  hint: did you mean `--dry-run`?\n";
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: `-vpython-tool relocate` takes one environment
+                  caused by: 2 environments are named
+                  hint: `vpython -vpython-tool relocate --help` lists the options
+            "#]],
+        );
     world
         .vpython(["-vpython-tool", "relocate", "x", "--dryrun"])
         .run()
-        .refuses(125, message);
+        .refuses(
+            125,
+            expect![[r#"
+                vpython: error: `-vpython-tool relocate` has no option `--dryrun`
+                  hint: did you mean `--dry-run`?
+            "#]],
+        );
     world.write("tool.py", "");
     let own = world.install(["tool.py"]);
-    let message = "vpython: error: cannot relocate `[WORLD]/root/v1/envs/[KEY]`\n  \
-                   caused by: vpython created it; such an environment works at any path\n";
-    relocate(&world, &own).run().refuses(125, message);
+    relocate(&world, &own).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot relocate `[WORLD]/root/v1/envs/[KEY]`
+              caused by: vpython created it; such an environment works at any path
+        "#]],
+    );
 }

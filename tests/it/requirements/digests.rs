@@ -1,5 +1,7 @@
 //! Digests that a `requirements.txt` pins.
 
+use expect_test::expect;
+
 use super::{PROGRAM, launch, sha256, world};
 use crate::support::Wheel;
 
@@ -14,19 +16,18 @@ fn a_wheel_with_another_digest_is_never_installed() {
         "requirements.txt",
         format!("one==1.5 --hash=sha256:{pinned}\n"),
     );
-    let message = format!(
-        "\
-vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (required in `[WORLD]/work/requirements.txt`, line 1)
-  caused by: `one-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `one==1.5`
-  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, but `{pinned}` is pinned (required in `[WORLD]/work/requirements.txt`, line 1)
-  caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
-  caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
-  hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
-"
-    );
     launch(&world, "requirements.txt")
         .run()
-        .refuses(125, &message);
+        .replacing(&found, "[FOUND]")
+        .replacing(&pinned, "[PINNED]")
+        .refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (required in `[WORLD]/work/requirements.txt`, line 1)
+              caused by: `one-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `one==1.5`
+              caused by: `one-1.5-py3-none-any.whl` has the sha256 `[FOUND]`, but `[PINNED]` is pinned (required in `[WORLD]/work/requirements.txt`, line 1)
+              caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
+              caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
+              hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
+        "#]]);
 }
 
 #[test]
@@ -44,12 +45,15 @@ fn if_one_digest_is_pinned_all_must_be() {
         "requirements.txt",
         format!("two==2.0 --hash=sha256:{}\n", sha256(&two_wheel)),
     );
-    let outcome = launch(&world, "requirements.txt").run();
-    let cause = "`three-2.0-py3-none-any.whl` has no digest in the spec, which must pin the digests of all wheels\n";
-    assert!(
-        outcome.code == Some(125) && outcome.stderr.contains(cause),
-        "{outcome}"
-    );
+    launch(&world, "requirements.txt")
+        .run()
+        .refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `three` (required by `two` 2.0, `two-2.0-py3-none-any.whl`)
+              caused by: `two==2.0` is required in `[WORLD]/work/requirements.txt`, line 1
+              caused by: `three-1.0-py3-none-any.whl` has no digest in the spec, which must pin the digests of all wheels
+              caused by: `three-2.0-py3-none-any.whl` has no digest in the spec, which must pin the digests of all wheels
+              hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
+        "#]]);
     // A constraint may name it.
     let text = format!(
         "two==2.0 --hash=sha256:{}\n-c limits.txt\n",
@@ -92,21 +96,24 @@ fn a_lock_in_requirements_form_applies_to_the_native_spec_next_to_it() {
     world.write("locked.py.uv.lock", "one==1.0\n");
     world.vpython(["locked.py"]).run().prints("one 1.0\n");
     world.write("vpython.toml.uv.lock", lock.replace(&three, &two));
-    let outcome = run();
-    assert!(
-        outcome.code == Some(125)
-            && outcome
-                .stderr
-                .contains(&format!("has the sha256 `{three}`, but `{two}` is pinned")),
-        "{outcome}"
-    );
+    run()
+        .replacing(&three, "[FOUND]")
+        .replacing(&two, "[PINNED]")
+        .refuses(125, expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `three`
+              caused by: `three` is required by `two` 1.0, `two-1.0-py3-none-any.whl`
+              caused by: `three==1.0` is required in `[WORLD]/work/vpython.toml.uv.lock`, line 4
+              caused by: `two` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `three-1.0-py3-none-any.whl` has the sha256 `[FOUND]`, but `[PINNED]` is pinned (required in `[WORLD]/work/vpython.toml.uv.lock`, line 4)
+              caused by: `three-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `three==1.0`
+              hint: fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch tool.py -- --index-url https://…`), or ignore the digests with `-vpython-unlocked` or with `unlocked = true` in `[tool.vpython]`
+        "#]]);
     world.write("vpython.toml.uv.lock", lock.replace("two==", "second=="));
-    let message = "\
-vpython: error: `[WORLD]/work/vpython.toml.uv.lock` no longer matches `[WORLD]/work/vpython.toml`
-  caused by: it has no `two` (required in `[WORLD]/work/vpython.toml`, line 1)
-  hint: rebuild it with `uv pip compile --universal --generate-hashes`, or remove it
-";
-    run().refuses(125, message);
+    run().refuses(125, expect![[r#"
+        vpython: error: `[WORLD]/work/vpython.toml.uv.lock` no longer matches `[WORLD]/work/vpython.toml`
+          caused by: it has no `two` (required in `[WORLD]/work/vpython.toml`, line 1)
+          hint: rebuild it with `uv pip compile --universal --generate-hashes`, or remove it
+    "#]]);
     std::fs::remove_file(world.path("vpython.toml.uv.lock")).unwrap();
     run().prints("one 2.0\ntwo 2.0\nthree 2.0\n");
 }

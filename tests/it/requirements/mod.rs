@@ -2,6 +2,8 @@
 
 mod digests;
 
+use expect_test::expect;
+
 use crate::support::{Launch, Wheel, World};
 
 /// A program that prints the versions of the modules that it finds.
@@ -99,9 +101,13 @@ fn a_file_in_utf_16_is_read() {
         std::fs::write(world.path("requirements.txt"), &text).unwrap();
         launch(&world, "requirements.txt").run().prints("one 1.5\n");
         std::fs::write(world.path("requirements.txt"), &text[..text.len() - 1]).unwrap();
-        launch(&world, "requirements.txt")
-            .run()
-            .refuses(125, "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  caused by: line 1 is not UTF-8\n");
+        launch(&world, "requirements.txt").run().refuses(
+            125,
+            expect![[r#"
+                vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+                  caused by: line 1 is not UTF-8
+            "#]],
+        );
     }
 }
 
@@ -115,9 +121,10 @@ fn files_that_include_each_other_by_different_paths_are_reported() {
     );
     launch(&world, "requirements.txt").run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/directory/../requirements.txt` includes itself, \
-         directly or through other files\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+              caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/directory/../requirements.txt` includes itself, directly or through other files
+        "#]],
     );
 }
 
@@ -131,8 +138,10 @@ fn a_nested_file_may_be_a_url_of_this_machine() {
     world.write("requirements.txt", "-r file://elsewhere/x.txt\n");
     launch(&world, "requirements.txt").run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 1: `file://elsewhere/x.txt` is not a local file; download it, and name the copy\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+              caused by: `[WORLD]/work/requirements.txt`, line 1: `file://elsewhere/x.txt` is not a local file; download it, and name the copy
+        "#]],
     );
 }
 
@@ -168,8 +177,10 @@ fn a_requirements_file_is_recognized_by_its_content() {
     world.write("luci.txt", "# nothing\r=one\r");
     launch(&world, "luci.txt").run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/luci.txt`\n  caused by: `[WORLD]/work/luci.txt`, line 2: `=one` is not a valid requirement: \
-         Expected package name starting with an alphanumeric character, found `=`\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/luci.txt`
+              caused by: `[WORLD]/work/luci.txt`, line 2: `=one` is not a valid requirement: Expected package name starting with an alphanumeric character, found `=`
+        "#]],
     );
     world.write("luci.txt", "wheel: < name: 'one' version: 'version:1.0' >");
     launch(&world, "luci.txt").run().prints("one 1.0\n");
@@ -202,14 +213,18 @@ fn variables_are_expanded_and_a_change_is_noticed() {
     };
     run("").refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+              caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`
+        "#]],
     );
     run("<2").prints("one 1.5\nthree 2.0\n");
     run("").refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+              caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`
+        "#]],
     );
     run("==9").prints("one 9\nthree 2.0\n");
     run("<2").prints("one 1.5\nthree 2.0\n");
@@ -241,33 +256,28 @@ fn unsupported_lines_are_all_reported_at_once() {
          one --hash=md5:00\none --hash=sha512:00\n--hash=sha256:00\none --pre extra\n-f file://elsewhere/x\n"
     );
     world.write("requirements.txt", text);
-    let at = "  caused by: `[WORLD]/work/requirements.txt`, line";
-    let instead =
-        "put the wheel into a directory that `--find-links` names, and require it by name";
-    let message = format!(
-        "\
-vpython: error: bad spec in `[WORLD]/work/requirements.txt`
-{at} 1: `-e .` is not supported: vpython installs wheels, not source trees; build a wheel of it, or add its directory to `PYTHONPATH`
-  caused by: `[WORLD]/work/nested.txt`, line 1: `[WORLD]/work/requirements.txt` includes itself, directly or through other files
-  caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
-{at} 3: cannot open `[WORLD]/work/absent.txt`: No such file or directory (os error 2)
-{at} 4: `https://example.org/r.txt` is not a local file; download it, and name the copy
-{at} 5: `git+https://example.org/x` names no wheel, and vpython builds nothing from source; build one with `-vpython-tool fetch --build … -- git+https://example.org/x`, and require its project by name
-{at} 6: `x @ https://example.org/x.whl` does not end in the name of a wheel
-{at} 7: `./x-1-py3-none-any.whl` names a file; {instead}
-{at} 8: `../x` names a path; {instead}
-{at} 9: unknown option `--hahs`; did you mean `--hash`?
-{at} 10: `{digest}` is not a valid sha256: it must have 64 digits of 0-9 and a-f
-{at} 11: `--hash=md5:00` is not a valid digest; write `--hash=sha256:` followed by 64 digits
-{at} 12: vpython checks only `sha256` digests, and there is none
-{at} 13: `--hash` does not follow a requirement
-{at} 14: `extra` must precede the options
-{at} 15: `file://elsewhere/x` is not a local directory
-"
-    );
     launch(&world, "requirements.txt")
         .run()
-        .refuses(125, &message);
+        .replacing(&digest, "[DIGEST]")
+        .refuses(125, expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+              caused by: `[WORLD]/work/requirements.txt`, line 1: `-e .` is not supported: vpython installs wheels, not source trees; build a wheel of it, or add its directory to `PYTHONPATH`
+              caused by: `[WORLD]/work/nested.txt`, line 1: `[WORLD]/work/requirements.txt` includes itself, directly or through other files
+              caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
+              caused by: `[WORLD]/work/requirements.txt`, line 3: cannot open `[WORLD]/work/absent.txt`: No such file or directory (os error 2)
+              caused by: `[WORLD]/work/requirements.txt`, line 4: `https://example.org/r.txt` is not a local file; download it, and name the copy
+              caused by: `[WORLD]/work/requirements.txt`, line 5: `git+https://example.org/x` names no wheel, and vpython builds nothing from source; build one with `-vpython-tool fetch --build … -- git+https://example.org/x`, and require its project by name
+              caused by: `[WORLD]/work/requirements.txt`, line 6: `x @ https://example.org/x.whl` does not end in the name of a wheel
+              caused by: `[WORLD]/work/requirements.txt`, line 7: `./x-1-py3-none-any.whl` names a file; put the wheel into a directory that `--find-links` names, and require it by name
+              caused by: `[WORLD]/work/requirements.txt`, line 8: `../x` names a path; put the wheel into a directory that `--find-links` names, and require it by name
+              caused by: `[WORLD]/work/requirements.txt`, line 9: unknown option `--hahs`; did you mean `--hash`?
+              caused by: `[WORLD]/work/requirements.txt`, line 10: `[DIGEST]` is not a valid sha256: it must have 64 digits of 0-9 and a-f
+              caused by: `[WORLD]/work/requirements.txt`, line 11: `--hash=md5:00` is not a valid digest; write `--hash=sha256:` followed by 64 digits
+              caused by: `[WORLD]/work/requirements.txt`, line 12: vpython checks only `sha256` digests, and there is none
+              caused by: `[WORLD]/work/requirements.txt`, line 13: `--hash` does not follow a requirement
+              caused by: `[WORLD]/work/requirements.txt`, line 14: `extra` must precede the options
+              caused by: `[WORLD]/work/requirements.txt`, line 15: `file://elsewhere/x` is not a local directory
+        "#]]);
 }
 
 #[test]
@@ -276,11 +286,10 @@ fn options_that_only_pip_honours_cause_a_warning_on_every_launch() {
     let text = "-i file:///simple\n--extra-index-url=https://example.org/x\n--no-binary :all:\n\
                 -f https://example.org/links\none<2 --config-settings=a=b\n";
     world.write("requirements.txt", text);
-    let warning = "vpython: warning: `[WORLD]/work/requirements.txt`, line";
-    let warnings = format!(
-        "{warning} 3: `--no-binary` is ignored: vpython builds nothing from source\n\
-         {warning} 5: `--config-settings` is ignored: vpython builds nothing from source\n"
-    );
+    let warnings = expect![[r#"
+        vpython: warning: `[WORLD]/work/requirements.txt`, line 3: `--no-binary` is ignored: vpython builds nothing from source
+        vpython: warning: `[WORLD]/work/requirements.txt`, line 5: `--config-settings` is ignored: vpython builds nothing from source
+    "#]];
     for _ in 0..2 {
         launch(&world, "requirements.txt")
             .run()

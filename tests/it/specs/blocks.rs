@@ -1,5 +1,7 @@
 //! Specs in scripts and in the text of commands: blocks of PEP 723.
 
+use expect_test::expect;
+
 use super::{PROGRAM, script, spec, world};
 use crate::support::World;
 
@@ -51,9 +53,11 @@ fn two_blocks_are_an_error() {
     world.write("two.py", format!("{block}\n{block}"));
     world.vpython(["two.py"]).run().refuses(
         125,
-        "vpython: error: more than one `script` block in `[WORLD]/work/two.py`\n  \
-         caused by: one begins on line 1, another on line 5\n  \
-         hint: merge them; a script may contain only one block of each type (PEP 723)\n",
+        expect![[r#"
+            vpython: error: more than one `script` block in `[WORLD]/work/two.py`
+              caused by: one begins on line 1, another on line 5
+              hint: merge them; a script may contain only one block of each type (PEP 723)
+        "#]],
     );
 }
 
@@ -80,13 +84,16 @@ fn what_merely_looks_like_a_block_is_warned_of_on_every_launch() {
         world.vpython(["near.py"]).run().expect(
             0,
             "ran\n",
-            "vpython: warning: `[WORLD]/work/near.py`, line 1 is not a `script` block: the line must be exactly `# /// script`\n",
+            expect![[r#"
+                vpython: warning: `[WORLD]/work/near.py`, line 1 is not a `script` block: the line must be exactly `# /// script`
+            "#]],
         );
         world.vpython(["open.py"]).run().expect(
             0,
             "ran\n",
-            "vpython: warning: `[WORLD]/work/open.py`, line 1 is not a `script` block: no `# ///` line closes it, or a line in \
-             between does not begin with `# `\n",
+            expect![[r#"
+                vpython: warning: `[WORLD]/work/open.py`, line 1 is not a `script` block: no `# ///` line closes it, or a line in between does not begin with `# `
+            "#]],
         );
     }
 }
@@ -97,9 +104,10 @@ fn locations_in_a_block_are_those_of_the_script() {
     world.write("tool.py", "#!/usr/bin/env vpython\n# /// script\n# dependencies = 'x'\n# requires-python = 'new'\n# ///\n");
     world.vpython(["tool.py"]).run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
-         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, not a string\n  \
-         caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is not a valid version range: Failed to parse version: Unexpected end of \
-         version specifier, expected operator\n",
+        expect![[r#"
+            vpython: error: bad spec in `[WORLD]/work/tool.py`
+              caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, not a string
+              caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is not a valid version range: Failed to parse version: Unexpected end of version specifier, expected operator
+        "#]],
     );
 }

@@ -7,6 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use expect_test::expect;
+
 use crate::support::{Python, Wheel, World, tree};
 
 /// A world with a wheel of `a` and a script that prints its version.
@@ -126,8 +128,9 @@ fn an_environment_that_was_changed_is_rebuilt() {
     std::fs::write(site.join("b.py"), "").unwrap();
     let past = SystemTime::now() - Duration::from_secs(5);
     File::open(&site).unwrap().set_modified(past).unwrap();
-    let warning = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it\n";
-    world.vpython(["tool.py"]).run().expect(0, "1\n", warning);
+    world.vpython(["tool.py"]).run().expect(0, "1\n", expect![[r#"
+        vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it
+    "#]]);
     assert!(!site.join("b.py").exists());
     world.vpython(["tool.py"]).run().prints("1\n");
     assert_eq!(world.leftovers().len(), 2, "{:?}", world.leftovers());
@@ -228,8 +231,11 @@ fn a_root_that_others_can_write_to_is_refused() {
     .unwrap();
     world.vpython(["tool.py"]).run().refuses(
         125,
-        "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: it is writable by other users (mode 0777)\n  \
-         hint: run `chmod go-w '[WORLD]/root'` if you trust its contents\n",
+        expect![[r#"
+            vpython: error: cannot use `[WORLD]/root` as the store
+              caused by: it is writable by other users (mode 0777)
+              hint: run `chmod go-w '[WORLD]/root'` if you trust its contents
+        "#]],
     );
 }
 
@@ -237,8 +243,13 @@ fn a_root_that_others_can_write_to_is_refused() {
 fn a_root_that_is_not_a_directory_is_refused() {
     let world = world();
     std::fs::write(world.outside("root"), "").unwrap();
-    let message = "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: it is not a directory\n";
-    world.vpython(["tool.py"]).run().refuses(125, message);
+    world.vpython(["tool.py"]).run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: cannot use `[WORLD]/root` as the store
+              caused by: it is not a directory
+        "#]],
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Requirements that conflict with each other, and those of a missing wheel, which are unknown.
 
+use expect_test::expect;
+
 use super::{Case, module};
 
 #[test]
@@ -13,25 +15,27 @@ fn incompatible_requirements_are_a_conflict() {
         module("d", "1"),
     ];
     let outcome = Case::new(spec, &wheels).verify();
-    let table = "\
-requirement  required  here (3.11.42)
-a            line 1    1
-b            line 1    1
-d            line 1    1
-  c          by a, b   conflict
-";
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (Some(1), table),
-        "{outcome}"
+    outcome.expect(
+        1,
+        expect![[r#"
+            requirement  required  here (3.11.42)
+            a            line 1    1
+            b            line 1    1
+            d            line 1    1
+              c          by a, b   conflict
+        "#]],
+        expect![[r#"
+            vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64
+              caused by: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`
+              caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`
+              caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`
+              caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+              caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`
+              hint: fetch others: `vpython -vpython-tool fetch`
+        "#]],
     );
-    let why = "\
-vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64
-  caused by: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`
-  caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`
-  caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`
-";
-    assert!(outcome.stderr.starts_with(why), "{outcome}");
 }
 
 #[test]
@@ -41,17 +45,21 @@ fn requirements_of_the_spec_may_conflict_with_each_other() {
         &[module("a", "1"), module("a", "2")],
     )
     .verify();
-    let table = "\
-requirement  required  here (3.11.42)
-a>=2         line 1    conflict
-a<2          line 1    conflict
-b            line 1    missing
-";
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (Some(1), table),
-        "{outcome}"
-    );
+    outcome.expect(1, expect![[r#"
+        requirement  required  here (3.11.42)
+        a>=2         line 1    conflict
+        a<2          line 1    conflict
+        b            line 1    missing
+    "#]], expect![[r#"
+        vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64
+          caused by: no wheel in `[WORLD]/work/wheels` fits the requirements on 2 projects
+          caused by: `a>=2` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `a<2` is required in `[WORLD]/work/vpython.toml`, line 1
+          caused by: `a`: `a-1-py3-none-any.whl` is version 1, which does not satisfy `a>=2`
+          caused by: `a`: `a-2-py3-none-any.whl` is version 2, which does not satisfy `a<2`
+          caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `b`
+          hint: fetch what is missing: `vpython -vpython-tool fetch`, or loosen `a>=2` in `[WORLD]/work/vpython.toml`, line 1
+    "#]]);
 }
 
 #[test]
@@ -64,14 +72,14 @@ fn requirements_of_a_missing_wheel_are_unknown() {
         module("b", "1"),
     ];
     let outcome = Case::new(spec, &wheels).verify();
-    let table = "\
-requirement  required  here (3.11.42)  win32
-a            line 1    1               missing
-  b          by a      1               ?
-";
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (Some(1), table),
-        "{outcome}"
-    );
+    outcome.expect(1, expect![[r#"
+        requirement  required  here (3.11.42)  win32
+        a            line 1    1               missing
+          b          by a      1               ?
+    "#]], expect![[r#"
+        vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win32
+          caused by: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+          caused by: `a-1-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11.42 on win32
+          hint: fetch one: `vpython -vpython-tool fetch`
+    "#]]);
 }

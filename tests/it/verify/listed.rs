@@ -1,5 +1,7 @@
 //! `verify` for the wheels that LUCI specs list.
 
+use expect_test::expect;
+
 use super::{Case, module};
 use crate::support::Wheel;
 
@@ -44,28 +46,25 @@ fn listed() -> Vec<Wheel> {
     ]
 }
 
-const LUCI_WARNINGS: &str = "\
-vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
-vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
-vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
-vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `six>=2`, but `six-1.15.0-py2.py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
-vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `colorama`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
-";
-
 #[test]
 fn each_listed_wheel_is_checked_and_its_missing_requirements_are_warnings() {
-    let table = "\
-requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
-six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
-cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         1.14.5
-pywin32==300             line 16   -               -                        -                         300
-
-ok here and on 3 platforms
-not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
-";
     Case::with_spec(".vpython3", LUCI, &listed())
         .verify()
-        .expect(0, table, LUCI_WARNINGS);
+        .expect(0, expect![[r#"
+            requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
+            six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
+            cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         1.14.5
+            pywin32==300             line 16   -               -                        -                         300
+
+            ok here and on 3 platforms
+            not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
+        "#]], expect![[r#"
+            vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
+            vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `six>=2`, but `six-1.15.0-py2.py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `colorama`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+        "#]]);
 }
 
 #[test]
@@ -74,23 +73,22 @@ fn all_listed_wheels_that_are_missing_are_shown() {
         .into_iter()
         .filter(|wheel| !wheel.file_name().contains("win_amd64"));
     let outcome = Case::with_spec(".vpython3", LUCI, &wheels.collect::<Vec<_>>()).verify();
-    let table = "\
-requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
-six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
-cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         missing
-pywin32==300             line 16   -               -                        -                         missing
-";
-    let errors = "\
-vpython: error: the spec cannot be satisfied for CPython 3.11 on win_amd64
-  caused by: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels
-  caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 11 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
-  caused by: `cffi`: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11 on win_amd64
-  caused by: `cffi`: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` is for cp38; the interpreter is CPython 3.11 on win_amd64
-  caused by: `pywin32==300` is listed in `[WORLD]/work/.vpython3`, line 16 as `infra/python/wheels/pywin32/${vpython_platform}` `version:300`; there is no wheel of `pywin32`
-  hint: fetch what is missing: `vpython -vpython-tool fetch`
-";
-    let warnings: String = LUCI_WARNINGS.split_inclusive('\n').take(2).collect();
-    outcome.expect(1, table, &(warnings + errors));
+    outcome.expect(1, expect![[r#"
+        requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
+        six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
+        cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         missing
+        pywin32==300             line 16   -               -                        -                         missing
+    "#]], expect![[r#"
+        vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
+        vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
+        vpython: error: the spec cannot be satisfied for CPython 3.11 on win_amd64
+          caused by: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels
+          caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 11 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
+          caused by: `cffi`: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11 on win_amd64
+          caused by: `cffi`: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` is for cp38; the interpreter is CPython 3.11 on win_amd64
+          caused by: `pywin32==300` is listed in `[WORLD]/work/.vpython3`, line 16 as `infra/python/wheels/pywin32/${vpython_platform}` `version:300`; there is no wheel of `pywin32`
+          hint: fetch what is missing: `vpython -vpython-tool fetch`
+    "#]]);
 }
 
 #[test]
@@ -100,17 +98,19 @@ fn one_project_listed_in_two_versions_is_a_conflict_where_both_apply() {
                 wheel: <name: 'a' version: 'version:2' match_tag: <platform: 'win32'>>\n";
     let outcome =
         Case::with_spec(".vpython3", spec, &[module("a", "1"), module("a", "2")]).verify();
-    let table = "\
-requirement  required  here (3.11.42)  win32
-a==1         line 2    1               conflict
-a==2         line 3    -               conflict
-";
-    let error = "\
-vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win32
-  caused by: `a` is listed in different versions, and all of them apply here
-  caused by: `a` is `version:1` in `[WORLD]/work/.vpython3`, line 2
-  caused by: `a` is `version:2` in `[WORLD]/work/.vpython3`, line 3
-  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
-";
-    outcome.expect(1, table, error);
+    outcome.expect(
+        1,
+        expect![[r#"
+            requirement  required  here (3.11.42)  win32
+            a==1         line 2    1               conflict
+            a==2         line 3    -               conflict
+        "#]],
+        expect![[r#"
+            vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win32
+              caused by: `a` is listed in different versions, and all of them apply here
+              caused by: `a` is `version:1` in `[WORLD]/work/.vpython3`, line 2
+              caused by: `a` is `version:2` in `[WORLD]/work/.vpython3`, line 3
+              hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+        "#]],
+    );
 }

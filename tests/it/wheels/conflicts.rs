@@ -1,5 +1,7 @@
 //! Requirements of wheels that conflict: which other versions are tried, and what is reported.
 
+use expect_test::expect;
+
 use super::{module, refuses, takes};
 use crate::support::Wheel;
 
@@ -14,14 +16,16 @@ fn a_conflict_is_reported_with_all_its_requirements() {
     refuses(
         &["a", "b"],
         &wheels,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`\n  \
-         caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`\n  \
-         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
-         caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
-         hint: fetch others: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`
+              caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`
+              caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`
+              caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+              caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`
+              hint: fetch others: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+        "#]],
     );
 }
 
@@ -49,11 +53,13 @@ fn a_missing_wheel_is_found_without_trying_everything() {
     refuses(
         &["p0"],
         &chain(30, "missing"),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (required by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
-         caused by: `p29` is required by `p28`, a dependency of `p0`, which is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `missing` is required by `p29` 1, 2, 3 and 4 too\n  \
-         caused by: there is no wheel of `missing`\n  \
-         hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (required by `p29` 5, `p29-5-py3-none-any.whl`)
+              caused by: `p29` is required by `p28`, a dependency of `p0`, which is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: `missing` is required by `p29` 1, 2, 3 and 4 too
+              caused by: there is no wheel of `missing`
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+        "#]],
     );
 }
 

@@ -6,7 +6,9 @@
 mod conflicts;
 mod versions;
 
-use crate::support::{Case, Outcome, Wheel, World};
+use expect_test::expect;
+
+use crate::support::{Case, Expected, Outcome, Wheel, World};
 
 #[track_caller]
 fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
@@ -14,7 +16,7 @@ fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
 }
 
 #[track_caller]
-fn refuses(dependencies: &[&str], wheels: &[Wheel], message: &str) {
+fn refuses(dependencies: &[&str], wheels: &[Wheel], message: impl Expected) {
     Case::new(dependencies, wheels).refuses(message);
 }
 
@@ -99,7 +101,9 @@ fn an_extra_that_is_not_there_is_warned_of_on_every_launch() {
     let case = Case::new(&["a[x]"], &[module("a", "1")]);
     for _ in 0..2 {
         case.run().installs(
-            "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (required in `[WORLD]/work/vpython.toml`, line 1)\n",
+            expect![[r#"
+                vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (required in `[WORLD]/work/vpython.toml`, line 1)
+            "#]],
         );
     }
 }
@@ -114,12 +118,13 @@ fn a_wheel_for_another_python_or_platform_is_refused_with_the_part_that_does_not
     refuses(
         &["a>=1"],
         &wheels,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=1` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-1-cp311-cp311-macosx_11_0_arm64.whl` is for macosx_11_0_arm64; the interpreter is CPython 3.11.99 on linux \
-         x86_64\n  \
-         caused by: `a-1-cp312-cp312-linux_x86_64.whl` is for cp312; the interpreter is CPython 3.11.99 on linux x86_64\n  \
-         caused by: `a-1-py2-none-any.whl` is for py2; the interpreter is CPython 3.11.99 on linux x86_64\n  \
-         hint: add a cp311 wheel to `[WORLD]/work/wheels`, or set `requires-python = \"==3.12.*\"`\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=1` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: `a-1-cp311-cp311-macosx_11_0_arm64.whl` is for macosx_11_0_arm64; the interpreter is CPython 3.11.99 on linux x86_64
+              caused by: `a-1-cp312-cp312-linux_x86_64.whl` is for cp312; the interpreter is CPython 3.11.99 on linux x86_64
+              caused by: `a-1-py2-none-any.whl` is for py2; the interpreter is CPython 3.11.99 on linux x86_64
+              hint: add a cp311 wheel to `[WORLD]/work/wheels`, or set `requires-python = "==3.12.*"`
+        "#]],
     );
 }
 
@@ -129,10 +134,12 @@ fn a_project_without_a_wheel_is_an_error_that_names_what_requires_it() {
     refuses(
         &["a"],
         &wheels,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (required by `a` 1, `a-1-py3-none-any.whl`)\n  \
-         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: there is no wheel of `b`\n  \
-         hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (required by `a` 1, `a-1-py3-none-any.whl`)
+              caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
+              caused by: there is no wheel of `b`
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+        "#]],
     );
 }
 
@@ -141,9 +148,11 @@ fn without_a_wheel_directory_the_error_says_how_to_name_one() {
     refuses(
         &["a"],
         &[],
-        "vpython: error: no wheel fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: no wheel directory is configured, and there is no `wheels` next to the spec\n  \
-         hint: create and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
+        expect![[r#"
+            vpython: error: no wheel fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: no wheel directory is configured, and there is no `wheels` next to the spec
+              hint: create and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
+        "#]],
     );
 }
 
@@ -156,10 +165,11 @@ fn a_wheel_that_cannot_be_read_is_skipped_and_named() {
     std::fs::remove_file(case.world.path("wheels/a-1-py3-none-any.whl")).unwrap();
     case.run().refuses(
         125,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: \
-         it is not a zip archive: it is too short\n  \
-         hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: `a-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: it is not a zip archive: it is too short
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
+        "#]],
     );
 }
 
@@ -223,12 +233,17 @@ fn wheel_directories_are_searched_in_the_documented_order() {
 #[test]
 fn a_directory_that_the_flag_names_must_exist() {
     let case = Case::new(&["a"], &[module("a", "1")]);
-    let message = "vpython: error: the directory `[WORLD]/work/nowhere` does not exist\n  caused by: it comes from `-vpython-wheels`\n";
     let launch = case
         .world
         .vpython(["-vpython-wheels", "nowhere", "-c", ""])
         .env("VPYTHON_INTERPRETER", &case.fake.path);
-    launch.run().refuses(125, message);
+    launch.run().refuses(
+        125,
+        expect![[r#"
+            vpython: error: the directory `[WORLD]/work/nowhere` does not exist
+              caused by: it comes from `-vpython-wheels`
+        "#]],
+    );
 }
 
 #[test]
@@ -254,10 +269,11 @@ fn metadata_of_another_version_is_not_used() {
     world.write("wheels/foo-2-py3-none-any.whl", one);
     world.write("vpython.toml", "dependencies = ['foo']\n");
     let outcome = world.vpython(["-c", ""]).run();
-    assert!(
-        outcome.stderr.contains("its `METADATA` is for version `1`"),
-        "{outcome}"
-    );
+    outcome.refuses(125, expect![[r#"
+        vpython: error: no wheel in `[WORLD]/work/wheels` fits `foo` (required in `[WORLD]/work/vpython.toml`, line 1)
+          caused by: `foo-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/foo-2-py3-none-any.whl` as a wheel: its `METADATA` is for version `1`
+          hint: fetch one: `vpython -vpython-tool fetch -c ''`
+    "#]]);
 }
 
 #[test]
@@ -283,9 +299,8 @@ fn requirements_of_wheels_are_ignored_if_the_spec_says_so() {
         .run()
         .prints("1\n");
     world.write("vpython.toml", "[tool.vpython]\nno-deps = 'yes'\n");
-    let message = "\
-vpython: error: bad spec in `[WORLD]/work/vpython.toml`
-  caused by: `[WORLD]/work/vpython.toml`, line 2, column 11: `tool.vpython.no-deps` must be a boolean, not a string
-";
-    world.vpython(["-c", ""]).run().refuses(125, message);
+    world.vpython(["-c", ""]).run().refuses(125, expect![[r#"
+        vpython: error: bad spec in `[WORLD]/work/vpython.toml`
+          caused by: `[WORLD]/work/vpython.toml`, line 2, column 11: `tool.vpython.no-deps` must be a boolean, not a string
+    "#]]);
 }

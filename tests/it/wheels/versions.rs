@@ -1,5 +1,7 @@
 //! The choice among the wheels of one project: versions, builds, tags and pre-releases.
 
+use expect_test::expect;
+
 use super::{module, refuses, takes};
 use crate::support::Wheel;
 
@@ -21,12 +23,16 @@ fn a_pre_release_is_taken_where_it_is_named_or_where_there_is_nothing_else() {
     takes(&["a>=2.0rc1"], &wheels, &["a-2.0rc1-py3-none-any.whl"]);
     takes(&["a==2.0rc1"], &wheels, &["a-2.0rc1-py3-none-any.whl"]);
     takes(&["a"], &wheels[1..], &["a-2.0rc1-py3-none-any.whl"]);
-    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-                   caused by: `a-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `a>=2`\n  \
-                   caused by: `a-2.0rc1-py3-none-any.whl` is version 2.0rc1, which does not satisfy `a>=2`\n  \
-                   hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, \
-                   or loosen `a>=2` in `[WORLD]/work/vpython.toml`, line 1\n";
-    refuses(&["a>=2"], &wheels, message);
+    refuses(
+        &["a>=2"],
+        &wheels,
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: `a-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `a>=2`
+              caused by: `a-2.0rc1-py3-none-any.whl` is version 2.0rc1, which does not satisfy `a>=2`
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or loosen `a>=2` in `[WORLD]/work/vpython.toml`, line 1
+        "#]],
+    );
 }
 
 #[test]
@@ -117,11 +123,15 @@ fn an_unsatisfiable_version_is_given_up_for_a_lower_one() {
 fn a_wheel_that_requires_another_python_is_skipped() {
     let wheels = [module("a", "1"), module("a", "2").requires_python(">=3.12")];
     takes(&["a"], &wheels, &["a-1-py3-none-any.whl"]);
-    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-                   caused by: `a-2-py3-none-any.whl` requires Python `>=3.12`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
-                   hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, \
-                   or set `requires-python = \">=3.12\"`\n";
-    refuses(&["a"], &wheels[1..], message);
+    refuses(
+        &["a"],
+        &wheels[1..],
+        expect![[r#"
+            vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
+              caused by: `a-2-py3-none-any.whl` requires Python `>=3.12`; the interpreter is CPython 3.11.99 on linux x86_64
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or set `requires-python = ">=3.12"`
+        "#]],
+    );
 }
 
 #[test]
