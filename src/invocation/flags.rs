@@ -301,6 +301,8 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     #[test]
@@ -311,12 +313,17 @@ mod tests {
     #[test]
     fn an_invalid_value_names_flag_value_and_choices() {
         let error = Flags::parse(&["--vpython-log-level=loud".into()]).unwrap_err();
-        let text = "vpython: error: invalid value `loud` for `-vpython-log-level`\n  \
-                    hint: the values are: `error`, `warning`, `info`, `debug`\n";
-        assert_eq!(crate::report::render(&error), text);
+        expect![[r#"
+            vpython: error: invalid value `loud` for `-vpython-log-level`
+              hint: the values are: `error`, `warning`, `info`, `debug`
+        "#]]
+        .assert_eq(&crate::report::render(&error));
         let error = Flags::parse(&["--vpython-version=perhaps".into()]).unwrap_err();
-        let text = "vpython: error: invalid value `perhaps` for `-vpython-version`\n  hint: the values are: `true`, `false`\n";
-        assert_eq!(crate::report::render(&error), text);
+        expect![[r#"
+            vpython: error: invalid value `perhaps` for `-vpython-version`
+              hint: the values are: `true`, `false`
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]

@@ -315,6 +315,8 @@ pub(super) fn command(tool: &OsStr) -> Option<clap::Command> {
 mod tests {
     use std::time::Duration;
 
+    use expect_test::expect;
+
     use super::*;
 
     #[test]
@@ -325,8 +327,11 @@ mod tests {
     #[test]
     fn an_unknown_tool_is_an_error_with_the_nearest_name() {
         let error = Tool::parse(OsStr::new("instal"), &[], None).unwrap_err();
-        let text = "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool install`?\n";
-        assert_eq!(crate::report::render(&error), text);
+        expect![[r#"
+            vpython: error: unknown tool `instal` for `-vpython-tool`
+              hint: did you mean `-vpython-tool install`?
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]

@@ -51,6 +51,8 @@ fn is_trusted(url: &RemoteUrl, trusted_hosts: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::report;
 
@@ -83,11 +85,11 @@ mod tests {
     #[test]
     fn the_error_says_how_to_permit_a_host() {
         let url = RemoteUrl::parse("http://u:p@a.example:81/simple/?x=1").unwrap();
-        assert_eq!(
-            report::render(&check(&url, &[]).unwrap_err()),
-            "vpython: error: cannot fetch `http://a.example:81/simple/?...`\n  \
-             caused by: plain http is permitted only for this machine: others on the way could change what it returns\n  \
-             hint: use `https`, or name the host: `PIP_TRUSTED_HOST=a.example`, or `trusted-host = a.example` in pip.conf\n"
-        );
+        expect![[r#"
+            vpython: error: cannot fetch `http://a.example:81/simple/?...`
+              caused by: plain http is permitted only for this machine: others on the way could change what it returns
+              hint: use `https`, or name the host: `PIP_TRUSTED_HOST=a.example`, or `trusted-host = a.example` in pip.conf
+        "#]]
+        .assert_eq(&report::render(&check(&url, &[]).unwrap_err()));
     }
 }

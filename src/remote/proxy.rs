@@ -138,6 +138,8 @@ fn is_in_network(address: IpAddr, network: &str, bits: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::report;
 
@@ -226,10 +228,10 @@ mod tests {
     fn an_unusable_value_is_not_quoted() {
         let process = process(&[("HTTPS_PROXY", "gopher://me:geheim@p")]);
         let error = Proxies::of(&process, &Settings::default()).unwrap_err();
-        assert_eq!(
-            report::render(&error),
-            "vpython: error: the value of `HTTPS_PROXY` is not the URL of a proxy\n  \
-             hint: write it as `http://user:password@host:port`, with special characters as `%40`\n"
-        );
+        expect![[r#"
+            vpython: error: the value of `HTTPS_PROXY` is not the URL of a proxy
+              hint: write it as `http://user:password@host:port`, with special characters as `%40`
+        "#]]
+        .assert_eq(&report::render(&error));
     }
 }

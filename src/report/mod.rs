@@ -249,6 +249,8 @@ fn say(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use anyhow::Context;
 
     use super::*;
@@ -262,9 +264,14 @@ mod tests {
         let error = Err::<(), _>(failure)
             .context("cannot build `x`")
             .unwrap_err();
-        let text = "vpython: error: cannot build `x`\n  caused by: no wheel fits `a`\n  caused by: `b` is for cp311\n  \
-                    caused by: `c` is for cp312\n  hint: fetch one\n";
-        assert_eq!(render(&error), text);
+        expect![[r#"
+            vpython: error: cannot build `x`
+              caused by: no wheel fits `a`
+              caused by: `b` is for cp311
+              caused by: `c` is for cp312
+              hint: fetch one
+        "#]]
+        .assert_eq(&render(&error));
     }
 
     #[test]

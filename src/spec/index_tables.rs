@@ -240,6 +240,8 @@ fn texts<'v>(value: Option<&'v Value<'_>>) -> Vec<(&'v str, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::super::{Origin, Spec, SpecKind, SpecText, vpython_toml};
     use super::*;
     use crate::invocation::Chosen;
@@ -366,9 +368,11 @@ mod tests {
     #[test]
     fn mistakes_in_own_indexes_are_errors_without_secrets() {
         let content = "[tool.vpython]\nindex = ['ftp://user:pass@x/s', 7]\n";
-        let message = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 2, column 10: \
-                       `ftp://x/s` is not the URL of an index: its scheme is `ftp`, not `https`\n  caused by: \
-                       `/src/vpython.toml`, line 2, column 33: an item of tool.vpython.index must be a string, not an integer\n";
-        assert_eq!(crate::report::render(&read(content).unwrap_err()), message);
+        expect![[r#"
+            vpython: error: bad spec in `/src/vpython.toml`
+              caused by: `/src/vpython.toml`, line 2, column 10: `ftp://x/s` is not the URL of an index: its scheme is `ftp`, not `https`
+              caused by: `/src/vpython.toml`, line 2, column 33: an item of tool.vpython.index must be a string, not an integer
+        "#]]
+        .assert_eq(&crate::report::render(&read(content).unwrap_err()));
     }
 }

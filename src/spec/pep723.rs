@@ -211,6 +211,8 @@ fn named(origin: &Origin) -> String {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     fn origin() -> Origin {
@@ -290,12 +292,14 @@ mod tests {
     #[test]
     fn two_blocks_are_an_error() {
         let text = "# /// script\n# a = 1\n# ///\n\n# /// script\n# a = 2\n# ///\n";
-        let message = "vpython: error: more than one `script` block in `/x.py`\n  caused by: one begins on line 1, another on \
-                       line 5\n  hint: merge them; a script may contain only one block of each type (PEP 723)\n";
-        assert_eq!(
-            crate::report::render(&read(text.as_bytes(), &origin()).unwrap_err()),
-            message
-        );
+        expect![[r#"
+            vpython: error: more than one `script` block in `/x.py`
+              caused by: one begins on line 1, another on line 5
+              hint: merge them; a script may contain only one block of each type (PEP 723)
+        "#]]
+        .assert_eq(&crate::report::render(
+            &read(text.as_bytes(), &origin()).unwrap_err(),
+        ));
     }
 
     #[test]
@@ -306,7 +310,10 @@ mod tests {
             "a = 1\n"
         );
         let error = read(b"# /// script\n# a = '\xe9'\n# ///\n", &origin()).unwrap_err();
-        let message = "vpython: error: `/x.py`, line 2 is not UTF-8\n  caused by: a `script` block is TOML, which must be UTF-8\n";
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: `/x.py`, line 2 is not UTF-8
+              caused by: a `script` block is TOML, which must be UTF-8
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 }

@@ -158,6 +158,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::super::{Origin, SpecKind};
     use super::*;
     use crate::invocation::Chosen;
@@ -254,10 +256,12 @@ mod tests {
             read("[tool.vpython]\nsystem-site-packages = true\n").unwrap(),
             SystemPackages::Visible
         );
-        let message = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 2, column 24: \
-                       `tool.vpython.system-site-packages` must be a boolean, not a string\n";
         let error = read("[tool.vpython]\nsystem-site-packages = 'yes'\n").unwrap_err();
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: bad spec in `/src/vpython.toml`
+              caused by: `/src/vpython.toml`, line 2, column 24: `tool.vpython.system-site-packages` must be a boolean, not a string
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]
@@ -282,25 +286,27 @@ mod tests {
             "[tool.vpython]\nwheels = 'wheels'\nplatforms = ['win32', 'win64', 3]\n",
         )))
         .unwrap_err();
-        let message = "\
-vpython: error: bad spec in `/src/vpython.toml`
-  caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, not a float
-  caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, not an integer
-  caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
-  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` does not end in the name of a wheel
-  caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, not a string
-  caused by: `/src/vpython.toml`, line 6, column 23: `win64` is not a platform; did you mean `win_amd64`?
-  caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, not an integer
-";
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: bad spec in `/src/vpython.toml`
+              caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, not a float
+              caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, not an integer
+              caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
+              caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` does not end in the name of a wheel
+              caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, not a string
+              caused by: `/src/vpython.toml`, line 6, column 23: `win64` is not a platform; did you mean `win_amd64`?
+              caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, not an integer
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]
     fn invalid_toml_is_reported_with_line_and_column() {
         let error = parse(&text("dependencies = [\n'a'\n'b'\n]\n")).unwrap_err();
-        let text = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 3, column 1: missing comma \
-                    between array elements, expected `,`\n";
-        assert_eq!(crate::report::render(&error), text);
+        expect![[r#"
+            vpython: error: bad spec in `/src/vpython.toml`
+              caused by: `/src/vpython.toml`, line 3, column 1: missing comma between array elements, expected `,`
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]

@@ -203,6 +203,8 @@ impl<'a> Reader<'a> {
 mod tests {
     use std::time::Duration;
 
+    use expect_test::expect;
+
     use super::*;
 
     fn read(content: &str, name: &str) -> Result<Conf> {
@@ -300,20 +302,17 @@ max-size = 10
 [fetch]
 allow = 'no'
 ";
-        let message = "\
-vpython: error: invalid settings in `/site/vpython.conf`
-  caused by: `/site/vpython.conf`, line 1, column 8: the path is empty
-  caused by: `/site/vpython.conf`, line 2, column 10: `wheels` must be an array of strings, not a string
-  caused by: `/site/vpython.conf`, line 3, column 10: `python` must be a table, not a string
-  caused by: `/site/vpython.conf`, line 4, column 10: `bypass` must be a string, not a boolean
-  caused by: `/site/vpython.conf`, line 6, column 14: `long` is not an age; write a number with a unit, such as `30d`
-  caused by: `/site/vpython.conf`, line 7, column 12: `prune.max-size` must be a string, not an integer
-  caused by: `/site/vpython.conf`, line 9, column 9: `fetch.allow` must be a boolean, not a string
-";
-        assert_eq!(
-            crate::report::render(&read(content, "vpython").unwrap_err()),
-            message
-        );
+        expect![[r#"
+            vpython: error: invalid settings in `/site/vpython.conf`
+              caused by: `/site/vpython.conf`, line 1, column 8: the path is empty
+              caused by: `/site/vpython.conf`, line 2, column 10: `wheels` must be an array of strings, not a string
+              caused by: `/site/vpython.conf`, line 3, column 10: `python` must be a table, not a string
+              caused by: `/site/vpython.conf`, line 4, column 10: `bypass` must be a string, not a boolean
+              caused by: `/site/vpython.conf`, line 6, column 14: `long` is not an age; write a number with a unit, such as `30d`
+              caused by: `/site/vpython.conf`, line 7, column 12: `prune.max-size` must be a string, not an integer
+              caused by: `/site/vpython.conf`, line 9, column 9: `fetch.allow` must be a boolean, not a string
+        "#]]
+        .assert_eq(&crate::report::render(&read(content, "vpython").unwrap_err()));
         let rows = [
             (
                 "[python]\nvpython = 3.11",

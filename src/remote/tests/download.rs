@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fs::Digest;
+use expect_test::expect;
 
 /// A file of 300,000 different bytes.
 fn content() -> Vec<u8> {
@@ -189,9 +190,11 @@ fn a_file_with_another_digest_or_size_is_refused() {
 fn a_file_above_the_limit_is_refused_before_it_arrives() {
     for framing in [Framing::Length, Framing::Chunked] {
         let server = HttpServer::start(move |_| Reply::new(200, vec![0; 2 << 20]).framing(framing));
-        let text = "vpython: error: cannot fetch `http://SERVER/x.whl`\n  \
-                    caused by: the file is larger than the limit of 1 MiB\n";
-        assert_eq!(download(&server, None, None).unwrap_err(), text);
+        expect![[r#"
+            vpython: error: cannot fetch `http://SERVER/x.whl`
+              caused by: the file is larger than the limit of 1 MiB
+        "#]]
+        .assert_eq(&download(&server, None, None).unwrap_err());
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use expect_test::expect;
+
 use super::*;
 
 /// Requests a path from a server, with a limit of 1 MiB.
@@ -299,13 +301,13 @@ fn redirects_are_followed() {
         move |_| Reply::redirect(&target)
     });
     let error = get(&client(), &other, "/x").unwrap_err();
-    assert_eq!(
-        text_of(&error, &other).replace(&server.address().to_string(), "OTHER"),
-        "vpython: error: cannot fetch `http://SERVER/x`\n  \
-         caused by: it redirects to `http://OTHER/signed?...`\n  \
-         caused by: the server answered 403 Forbidden\n  \
-         hint: ask the operator of `127.0.0.1` for access, or name another index\n"
-    );
+    expect![[r#"
+        vpython: error: cannot fetch `http://SERVER/x`
+          caused by: it redirects to `http://OTHER/signed?...`
+          caused by: the server answered 403 Forbidden
+          hint: ask the operator of `127.0.0.1` for access, or name another index
+    "#]]
+    .assert_eq(&text_of(&error, &other).replace(&server.address().to_string(), "OTHER"));
 }
 
 #[test]

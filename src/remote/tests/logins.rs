@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use expect_test::expect;
+
 use super::*;
 use crate::fs;
 
@@ -99,11 +101,12 @@ fn keyring_is_asked_once_and_only_if_it_is_enabled() {
     let error = client_with(&environment, |_| {})
         .get(&Request::new(&url, 100))
         .unwrap_err();
-    assert_eq!(
-        text_of(&error, &server),
-        "vpython: error: cannot fetch `http://SERVER/simple/`\n  caused by: the server answered 401 Unauthorized\n  \
-         hint: check the user name and the password for `127.0.0.1`\n"
-    );
+    expect![[r#"
+        vpython: error: cannot fetch `http://SERVER/simple/`
+          caused by: the server answered 401 Unauthorized
+          hint: check the user name and the password for `127.0.0.1`
+    "#]]
+    .assert_eq(&text_of(&error, &server));
     assert!(!fs::exists(&log));
     for provider in ["PIP_KEYRING_PROVIDER", "UV_KEYRING_PROVIDER"] {
         let environment = [environment[0], environment[1], (provider, "subprocess")];

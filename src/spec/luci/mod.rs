@@ -123,6 +123,8 @@ pub(super) fn begins_with_field(content: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::super::{Origin, Packages, SpecKind, TagPattern};
     use super::*;
     use crate::invocation::Chosen;
@@ -233,16 +235,16 @@ mod tests {
             "wheel <\n  name: 'x y'\n  version: 'latest'\n>\nwheel < name: 'six/${platfrom}' version: 'version:1' >\n"
         )))
         .unwrap_err();
-        let message = "\
-vpython: error: bad spec in `/src/.vpython3`
-  caused by: `/src/.vpython3`, line 1, column 17: `2.x` is not a Python version; write one, two or three numbers, as in `3.11`
-  caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `name`
-  caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `version`
-  caused by: `/src/.vpython3`, line 4, column 9: `x y` does not name a project: `x y` is not a valid project name
-  caused by: `/src/.vpython3`, line 5, column 12: `latest` is not a version; write `version:` followed by a wheel's version, as in `version:1.15.0`
-  caused by: `/src/.vpython3`, line 7, column 15: `six/${platfrom}` has the unknown variable `${platfrom}`; did you mean `${platform}`?
-";
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: bad spec in `/src/.vpython3`
+              caused by: `/src/.vpython3`, line 1, column 17: `2.x` is not a Python version; write one, two or three numbers, as in `3.11`
+              caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `name`
+              caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `version`
+              caused by: `/src/.vpython3`, line 4, column 9: `x y` does not name a project: `x y` is not a valid project name
+              caused by: `/src/.vpython3`, line 5, column 12: `latest` is not a version; write `version:` followed by a wheel's version, as in `version:1.15.0`
+              caused by: `/src/.vpython3`, line 7, column 15: `six/${platfrom}` has the unknown variable `${platfrom}`; did you mean `${platform}`?
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]
@@ -263,11 +265,11 @@ vpython: error: bad spec in `/src/.vpython3`
     #[test]
     fn invalid_protobuf_text_is_reported_with_line_and_column() {
         let error = parse(&text("wheel: <\n  name: six\n>\n")).unwrap_err();
-        let message = "\
-vpython: error: bad spec in `/src/.vpython3`
-  caused by: `/src/.vpython3`, line 2, column 9: expected a string in quotes, or a message in `< >` or `{ }`, but found `six`
-";
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: bad spec in `/src/.vpython3`
+              caused by: `/src/.vpython3`, line 2, column 9: expected a string in quotes, or a message in `< >` or `{ }`, but found `six`
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]
@@ -276,12 +278,12 @@ vpython: error: bad spec in `/src/.vpython3`
             "verify_pep425_tag <\n  platform: 'win64' >\nverify_pep425_tag [{python: 'cp27'}]\n",
         ))
         .unwrap();
-        let message = "\
-vpython: error: cannot determine the target platforms
-  caused by: `/src/.vpython3`, line 1, column 19: `win64` is not a platform; did you mean `win_amd64`?
-  caused by: `/src/.vpython3`, line 3, column 20: the tag has no `platform`
-";
-        assert_eq!(crate::report::render(&spec.targets().unwrap_err()), message);
+        expect![[r#"
+            vpython: error: cannot determine the target platforms
+              caused by: `/src/.vpython3`, line 1, column 19: `win64` is not a platform; did you mean `win_amd64`?
+              caused by: `/src/.vpython3`, line 3, column 20: the tag has no `platform`
+        "#]]
+        .assert_eq(&crate::report::render(&spec.targets().unwrap_err()));
     }
 
     #[test]

@@ -188,6 +188,8 @@ fn platforms(spec: &Spec) -> Result<Vec<String>, Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::invocation::Chosen;
     use crate::spec::{Origin, SpecKind};
@@ -358,31 +360,28 @@ seed = true
 
     #[test]
     fn an_unknown_platform_is_reported_with_its_line() {
-        let message = "\
-vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
-  caused by: `/src/.vpython3`, line 2: `win64` is not a platform; did you mean `win_amd64`?
-  hint: change the parts named above, or keep the spec as it is
-";
         let error = native(
             "verify_pep425_tag [\n {python: 'cp38' platform: 'win64'}, {python: 'cp38'}]\n",
             &[],
         )
         .unwrap_err();
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
+              caused by: `/src/.vpython3`, line 2: `win64` is not a platform; did you mean `win_amd64`?
+              hint: change the parts named above, or keep the spec as it is
+        "#]]
+        .assert_eq(&crate::report::render(&error));
     }
 
     #[test]
     fn an_inexpressible_part_is_reported_with_its_line() {
         let luci = "wheel <\n name: 'x' version: '1' match_tag <platform: 'plan9'>\n>\nwheel < name: 'y' version: '1' match_tag <abi: 'u'> >\n";
-        let message = "\
-vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
-  caused by: `/src/.vpython3`, line 2: the platform `plan9` has no equivalent marker
-  caused by: `/src/.vpython3`, line 4: the ABI `u` has no equivalent marker
-  hint: change the parts named above, or keep the spec as it is
-";
-        assert_eq!(
-            crate::report::render(&native(luci, &[]).unwrap_err()),
-            message
-        );
+        expect![[r#"
+            vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
+              caused by: `/src/.vpython3`, line 2: the platform `plan9` has no equivalent marker
+              caused by: `/src/.vpython3`, line 4: the ABI `u` has no equivalent marker
+              hint: change the parts named above, or keep the spec as it is
+        "#]]
+        .assert_eq(&crate::report::render(&native(luci, &[]).unwrap_err()));
     }
 }

@@ -235,6 +235,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::invocation::Chosen;
     use crate::spec::{Origin, SpecKind};
@@ -321,27 +323,29 @@ mod tests {
              [[packages]]\nname = 'b'\nwheels = [\n{hashes = {sha256 = 'SHA'}},\n{name = 'b.whl', hashes = {md5 = ''}},\n\
              {name = 'b.whl', hashes = {sha256 = '12'}}]\n",
         );
-        let message = "\
-vpython: error: bad lock file `/src/pylock.toml`
-  caused by: `/src/pylock.toml`, line 2, column 19: `3.x` is not a valid version range
-  caused by: `/src/pylock.toml`, line 4, column 17: `linux` is not a valid marker: Expected a quoted string or a valid marker name, found `linux`
-  caused by: `/src/pylock.toml`, line 6, column 8: `-` is not a valid name
-  caused by: `/src/pylock.toml`, line 7, column 11: `one` is not a valid version
-  caused by: `/src/pylock.toml`, line 8, column 10: `x` is not a valid marker: Expected a quoted string or a valid marker name, found `x`
-  caused by: `/src/pylock.toml`, line 9, column 19: `y` is not a valid version range
-  caused by: `/src/pylock.toml`, line 13, column 1: a wheel has neither `name` nor `path` nor `url`
-  caused by: `/src/pylock.toml`, line 14, column 1: `b.whl` has no sha256 among its `hashes`
-  caused by: `/src/pylock.toml`, line 15, column 1: the sha256 of `b.whl` is `12`, which is not 64 hexadecimal digits
-";
-        assert_eq!(crate::report::render(&error.unwrap_err()), message);
+        expect![[r#"
+            vpython: error: bad lock file `/src/pylock.toml`
+              caused by: `/src/pylock.toml`, line 2, column 19: `3.x` is not a valid version range
+              caused by: `/src/pylock.toml`, line 4, column 17: `linux` is not a valid marker: Expected a quoted string or a valid marker name, found `linux`
+              caused by: `/src/pylock.toml`, line 6, column 8: `-` is not a valid name
+              caused by: `/src/pylock.toml`, line 7, column 11: `one` is not a valid version
+              caused by: `/src/pylock.toml`, line 8, column 10: `x` is not a valid marker: Expected a quoted string or a valid marker name, found `x`
+              caused by: `/src/pylock.toml`, line 9, column 19: `y` is not a valid version range
+              caused by: `/src/pylock.toml`, line 13, column 1: a wheel has neither `name` nor `path` nor `url`
+              caused by: `/src/pylock.toml`, line 14, column 1: `b.whl` has no sha256 among its `hashes`
+              caused by: `/src/pylock.toml`, line 15, column 1: the sha256 of `b.whl` is `12`, which is not 64 hexadecimal digits
+        "#]]
+        .assert_eq(&crate::report::render(&error.unwrap_err()));
     }
 
     #[test]
     fn the_version_of_the_format_is_checked_first() {
         let error = read_text("lock-version = '2.0'\npackages = 3\n").unwrap_err();
-        let message = "vpython: error: bad lock file `/src/pylock.toml`\n  caused by: `/src/pylock.toml`, line 1, column 16: \
-                       `lock-version` is `2.0`, but vpython supports only 1.0\n";
-        assert_eq!(crate::report::render(&error), message);
+        expect![[r#"
+            vpython: error: bad lock file `/src/pylock.toml`
+              caused by: `/src/pylock.toml`, line 1, column 16: `lock-version` is `2.0`, but vpython supports only 1.0
+        "#]]
+        .assert_eq(&crate::report::render(&error));
         let lock = read_text("lock-version = '1.3'\ncreated-by = 'x'\npackages = []\n").unwrap();
         let warning = "`/src/pylock.toml`, line 1: `lock-version` is 1.3; features newer than 1.0 are ignored";
         assert_eq!(lock.warnings, [warning]);

@@ -275,6 +275,8 @@ fn rank(
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::spec::Location;
 
@@ -362,16 +364,13 @@ mod tests {
     #[test]
     fn two_versions_of_one_project_are_refused() {
         let two = [listed("six", "1.15.0", 3), listed("six", "1.16.0", 9)];
-        let message = "\
-vpython: error: `six` is listed in different versions, and all of them apply here
-  caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
-  caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
-  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
-";
-        assert_eq!(
-            crate::report::render(&merge(two.iter()).unwrap_err()),
-            message
-        );
+        expect![[r#"
+            vpython: error: `six` is listed in different versions, and all of them apply here
+              caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
+              caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
+              hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+        "#]]
+        .assert_eq(&crate::report::render(&merge(two.iter()).unwrap_err()));
         let four = [
             two.clone(),
             [
@@ -380,17 +379,14 @@ vpython: error: `six` is listed in different versions, and all of them apply her
             ],
         ]
         .concat();
-        let message = "\
-vpython: error: several projects are listed in different versions, and all of them apply here
-  caused by: `infra/python/wheels/attrs-py3` is `version:1` in `/src/.vpython3`, line 12
-  caused by: `infra/python/wheels/attrs-py3` is `version:1+chromium.1` in `/src/.vpython3`, line 15
-  caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
-  caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
-  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
-";
-        assert_eq!(
-            crate::report::render(&merge(four.iter()).unwrap_err()),
-            message
-        );
+        expect![[r#"
+            vpython: error: several projects are listed in different versions, and all of them apply here
+              caused by: `infra/python/wheels/attrs-py3` is `version:1` in `/src/.vpython3`, line 12
+              caused by: `infra/python/wheels/attrs-py3` is `version:1+chromium.1` in `/src/.vpython3`, line 15
+              caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
+              caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
+              hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+        "#]]
+        .assert_eq(&crate::report::render(&merge(four.iter()).unwrap_err()));
     }
 }

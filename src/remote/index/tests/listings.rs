@@ -1,6 +1,7 @@
 //! Tests of what is found in which index.
 
 use super::*;
+use expect_test::expect;
 
 #[test]
 fn the_first_index_that_has_a_project_provides_all_of_its_files() {
@@ -91,10 +92,13 @@ fn an_index_that_cannot_be_read_ends_the_search() {
     // The error is shared with later callers.
     assert_eq!([message("a"), message("a")], [expected, expected]);
     assert_eq!(table.requests().len(), 1);
-    let expected = "vpython: error: cannot read `b` from the index `https://one.example/simple` (`--index-url`)\n  \
-                    caused by: cannot read `https://one.example/simple/b/`\n  caused by: not a page of a package index\n  \
-                    caused by: its content type is `text/plain`, and an index has HTML or JSON\n";
-    assert_eq!(message("b"), expected);
+    expect![[r#"
+        vpython: error: cannot read `b` from the index `https://one.example/simple` (`--index-url`)
+          caused by: cannot read `https://one.example/simple/b/`
+          caused by: not a page of a package index
+          caused by: its content type is `text/plain`, and an index has HTML or JSON
+    "#]]
+    .assert_eq(&message("b"));
 }
 
 #[test]
@@ -158,9 +162,11 @@ fn a_missing_page_of_links_is_an_error() {
     let table = Table::default();
     let index = Index::new(&table, settings.clone(), Options::default());
     let message = crate::report::render(&index.project(&name("a")).unwrap_err());
-    let expected = "vpython: error: cannot read the links on `https://links.example/x` (`PIP_FIND_LINKS`)\n  \
-                    caused by: the server does not have it\n";
-    assert_eq!(message, expected);
+    expect![[r#"
+        vpython: error: cannot read the links on `https://links.example/x` (`PIP_FIND_LINKS`)
+          caused by: the server does not have it
+    "#]]
+    .assert_eq(&message);
 }
 
 #[test]
