@@ -311,9 +311,9 @@ fn byte_code_that_a_wheel_ships_is_kept() {
 }
 
 #[test]
-fn the_readmes_example_does_what_it_says() {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme
+fn the_documented_example_does_what_it_says() {
+    let page = include_str!("../../docs/store.md");
+    let (_, rest) = page
         .split_once("<!-- compiled -->\n```console\n$ vpython ")
         .unwrap();
     let (command, rest) = rest.split_once('\n').unwrap();

@@ -109,10 +109,10 @@ fn a_file_becomes_vpython_toml() {
 }
 
 #[test]
-fn the_example_of_the_readme_becomes_what_the_readme_says() {
-    let readme = include_str!("../../README.md");
+fn the_documented_example_becomes_what_the_page_says() {
+    let page = include_str!("../../docs/specs.md");
     let block = |opener: &str| {
-        let (_, rest) = readme.split_once(opener).unwrap();
+        let (_, rest) = page.split_once(opener).unwrap();
         rest.split_once("```").unwrap().0
     };
     let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {

@@ -276,8 +276,8 @@ pip-options = ['--no-input']
     }
 
     #[test]
-    fn the_example_of_the_readme_is_read() {
-        let (_, rest) = include_str!("../../../README.md")
+    fn the_documented_example_is_read() {
+        let (_, rest) = include_str!("../../../docs/site.md")
             .split_once("<!-- conf -->\n```toml\n")
             .unwrap();
         let conf = read(rest.split_once("```").unwrap().0, "vpython3").unwrap();

@@ -1,5 +1,5 @@
-//! The explanation as JSON, for programs. README documents the format; an incompatible change needs
-//! a new [`VERSION`].
+//! The explanation as JSON, for programs. `docs/explain.md` documents the format; an incompatible
+//! change needs a new [`VERSION`].
 
 use std::path::Path;
 

@@ -101,7 +101,7 @@ fn as_json(world: &World, words: &[&str]) -> Value {
 }
 
 #[test]
-fn the_example_of_the_readme_is_what_is_printed() {
+fn the_documented_example_is_what_is_printed() {
     let world = World::new();
     world.wheel(&Wheel::module("certifi", "2023.7.22"));
     world.wheel(&Wheel::module("requests", "2.31.0").requires("certifi>=2017.4.17"));
@@ -114,8 +114,8 @@ fn the_example_of_the_readme_is_what_is_printed() {
     world.write("bin/tool.py", "");
     world.install(["bin/tool.py"]);
     world.wheel(&Wheel::module("other", "1"));
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme
+    let page = include_str!("../../../docs/explain.md");
+    let (_, rest) = page
         .split_once("<!-- explained -->\n```text\n$ vpython -vpython-tool explain bin/tool.py\n")
         .unwrap();
     let (example, _) = rest.split_once("```").unwrap();

@@ -294,7 +294,7 @@ fn the_documented_example_is_correct() {
     let here = here.to_str().unwrap().trim_end_matches('/');
     runs_as_documented(
         &world,
-        include_str!("../../../README.md"),
+        include_str!("../../../docs/environments.md"),
         "exported",
         &[("/src/project", here)],
     );

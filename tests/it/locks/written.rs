@@ -251,10 +251,10 @@ fn platforms_that_no_marker_separates_must_have_the_same_versions() {
 }
 
 #[test]
-fn the_example_of_the_readme_is_what_is_written() {
-    let readme = include_str!("../../../README.md");
+fn the_documented_example_is_what_is_written() {
+    let page = include_str!("../../../docs/locks.md");
     let example = |kind: &str| {
-        let (_, rest) = readme
+        let (_, rest) = page
             .split_once(&format!("<!-- locked -->\n```{kind}\n"))
             .unwrap();
         rest.split_once("```").unwrap().0

@@ -95,14 +95,14 @@ fn a_spec_in_the_style_of_chromium_runs() {
 }
 
 #[test]
-fn the_example_of_the_readme_runs() {
+fn the_documented_example_runs() {
     let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
         not_tested!("there is no CPython 3.11");
         return;
     };
     let world = World::with_python(python);
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once("```textproto\n").unwrap();
+    let page = include_str!("../../../docs/specs.md");
+    let (_, rest) = page.split_once("```textproto\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     world.write(".vpython3", example);
     world.wheel(&Wheel::module("six", "1.15.0"));

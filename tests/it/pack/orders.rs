@@ -345,11 +345,11 @@ fn package_metadata_comes_from_the_options() {
 }
 
 #[test]
-fn the_example_of_the_readme_packs() {
+fn the_documented_example_packs() {
     let world = world();
     world.write("tool.py", "");
-    let readme = include_str!("../../../README.md");
-    let example = readme
+    let page = include_str!("../../../docs/environments.md");
+    let example = page
         .split_once("<!-- packed -->\n```console\n")
         .unwrap()
         .1

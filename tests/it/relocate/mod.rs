@@ -191,13 +191,13 @@ fn a_moved_environment_works_in_each_version_of_python() {
 }
 
 #[test]
-fn the_example_of_the_readme_is_what_is_printed() {
+fn the_documented_example_is_what_is_printed() {
     let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
         not_tested!("there is no CPython 3.11");
         return;
     };
-    let readme = include_str!("../../../README.md");
-    let example = readme
+    let page = include_str!("../../../docs/environments.md");
+    let example = page
         .split_once("<!-- relocated -->\n```console\n")
         .unwrap()
         .1

@@ -298,9 +298,9 @@ fn options_that_only_pip_honours_cause_a_warning_on_every_launch() {
 }
 
 #[test]
-fn the_example_of_the_readme_runs() {
-    let readme = include_str!("../../../README.md");
-    let (_, behind) = readme.split_once("```requirements\n").unwrap();
+fn the_documented_example_runs() {
+    let page = include_str!("../../../docs/specs.md");
+    let (_, behind) = page.split_once("```requirements\n").unwrap();
     let (example, _) = behind.split_once("```").unwrap();
     let world = World::new();
     world.write("requirements.txt", example);

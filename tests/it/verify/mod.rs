@@ -308,18 +308,17 @@ fn an_extra_that_is_not_there_is_a_warning() {
     "#]]);
 }
 
-/// The text of the code block after a heading of the README.
+/// The text of a block of the page about platforms.
 fn example(kind: &str) -> &'static str {
-    let readme = include_str!("../../../README.md");
-    let (_, section) = readme
-        .split_once("## Checking for other platforms\n")
+    let page = include_str!("../../../docs/platforms.md");
+    let (_, rest) = page
+        .split_once(&format!("<!-- verified -->\n```{kind}\n"))
         .unwrap();
-    let (_, rest) = section.split_once(&format!("```{kind}\n")).unwrap();
     rest.split_once("```").unwrap().0
 }
 
 #[test]
-fn the_example_of_the_readme_is_what_is_printed() {
+fn the_documented_example_is_what_is_printed() {
     let wheels = [
         module("requests", "2.32.3")
             .requires("charset-normalizer")

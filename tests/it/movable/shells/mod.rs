@@ -261,9 +261,9 @@ fn each_shell_finds_the_environment_however_its_script_is_called() {
 }
 
 #[test]
-fn the_readmes_example_is_what_is_printed() {
-    let readme = include_str!("../../../../README.md");
-    let example = readme
+fn the_documented_example_is_what_is_printed() {
+    let page = include_str!("../../../../docs/environments.md");
+    let example = page
         .split_once("<!-- activated -->\n```console\n")
         .unwrap()
         .1
