@@ -15,6 +15,7 @@ macro_rules! not_tested {
 
 mod archives;
 mod audit;
+mod book;
 mod building;
 mod bundle;
 mod by_name;

@@ -32,7 +32,12 @@ impl Listed {
 
     fn named(name: String, content: Vec<u8>) -> Self {
         Self {
-            project: name.split('-').next().unwrap().to_ascii_lowercase(),
+            project: name
+                .split('-')
+                .next()
+                .unwrap()
+                .to_ascii_lowercase()
+                .replace('_', "-"),
             sha256: Some(Digest::of(&content).to_string()),
             name,
             content,
