@@ -31,7 +31,7 @@ fn legacy_version_ranges_are_corrected() {
     Case::new(&["a"], &[module("a", "1").requires_python(">=3.12.*")]).refuses(expect![[r#"
         vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
           caused by: `a-1-py3-none-any.whl` requires Python `>=3.12.*`; the interpreter is CPython 3.11.99 on linux x86_64
-          hint: fetch one: `[FETCH]`, or set `requires-python = ">=3.12"`
+          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or set `requires-python = ">=3.12"`
     "#]]);
 }
 
@@ -75,7 +75,7 @@ fn an_invalid_requirement_matters_only_where_it_is_followed() {
     Case::new(&["a[x]"], &[bad()]).refuses(expect![[r#"
         vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (required in `[WORLD]/work/vpython.toml`, line 1)
           caused by: `a-2-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x; extra == 'x'`
-          hint: fetch one: `[FETCH]`
+          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
     "#]]);
     Case::new(
             &["a"],
@@ -85,7 +85,7 @@ fn an_invalid_requirement_matters_only_where_it_is_followed() {
         ).refuses(expect![[r#"
             vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)
               caused by: `a-1-cp37-abi3-linux_x86_64.whl` has an invalid `Requires-Dist`: `b >= x`
-              hint: fetch one: `[FETCH]`
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
         "#]]);
 }
 
@@ -102,7 +102,7 @@ fn a_wheel_that_requires_another_version_of_itself_is_named() {
             vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required by `b` 1, `b-1-py3-none-any.whl`)
               caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
               caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it does not satisfy itself
-              hint: fetch one: `[FETCH]`
+              hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
         "#]]);
 }
 

@@ -130,7 +130,7 @@ fn all_missing_projects_are_reported_at_once() {
           caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
           caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
           caused by: `d` is required by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`
-          hint: fetch what is missing: `[FETCH]`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1
+          hint: fetch what is missing: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1
     "#]]);
 }
 
@@ -144,7 +144,7 @@ fn a_wheel_is_missing_only_if_every_choice_needs_it() {
     Case::new(&["a", "c"], &wheels).refuses(expect![[r#"
         vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (required in `[WORLD]/work/vpython.toml`, line 1)
           caused by: there is no wheel of `c`
-          hint: fetch one: `[FETCH]`
+          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
     "#]]);
 }
 
@@ -157,7 +157,7 @@ fn requirements_of_the_spec_apply_to_fetched_wheels() {
           caused by: `b!=1` is required by `a` 1, `a-1-py3-none-any.whl`
           caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
           caused by: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b!=1`
-          hint: fetch one: `[FETCH]`
+          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
     "#]]);
 }
 
@@ -222,7 +222,7 @@ fn the_reason_against_each_other_wheel_is_shown() {
           caused by: `a-1-py3-none-any.whl` fits `a`, but requires `missing`, which no wheel fits
           caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
           caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`
-          hint: fetch others: `[FETCH]`
+          hint: fetch others: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`
     "#]]);
 }
 
@@ -240,7 +240,7 @@ fn a_bound_of_the_spec_that_causes_the_failure_is_named() {
           caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
           caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
           caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`
-          hint: fetch others: `[FETCH]`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1
+          hint: fetch others: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1
     "#]]);
 }
 

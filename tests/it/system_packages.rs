@@ -233,7 +233,11 @@ fn an_environment_outside_the_store_depends_on_system_packages() {
     for words in [&["export", "other"][..], &["pack", "--output", "other.tar"]] {
         tool(&[words, &["--with-python", "tool.py"]].concat())
             .replacing(&real, "[REAL]")
-            .refuses(125, expect!["TODO"]);
+            .refuses(125, expect![[r#"
+                vpython: error: cannot copy `[REAL]` into the environment
+                  caused by: the spec sets `system-site-packages = true`, but a copy has no installed packages
+                  hint: remove `system-site-packages` or `--with-python`
+            "#]]);
     }
     assert!(!world.path("other").exists() && !world.path("other.tar").exists());
 }

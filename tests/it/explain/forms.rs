@@ -2,51 +2,44 @@
 
 use std::os::unix::fs::symlink;
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use super::{as_json, explain, script, text, world};
-use crate::support::{Launch, Outcome, World};
+use crate::support::{Expected, Launch, Outcome, World};
 
 #[track_caller]
-fn assert_text(world: &World, outcome: &Outcome, expected: &str) {
+fn assert_text(world: &World, outcome: &Outcome, expected: impl Expected) {
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
-    let text = text(world, outcome);
-    assert!(text == expected, "expected:\n{expected}\nbut:\n{text}");
+    expected.check(&text(world, outcome));
 }
-
-/// The last part of an explanation before the first launch.
-const NEW: &str = "\
-key  [DIGEST]
-entry  [WORLD]/root/v1/envs/[KEY]
-launch  cold: there is no store yet in `[WORLD]/root`
-  its environment is not built
-";
 
 #[test]
 fn a_script_with_a_block() {
     let world = world();
     world.write("tool.py", script().replace("['a']", "['a', 'b']"));
-    let expected = format!(
-        "\
-program  tool.py
-searched  [WORLD]/work/tool.py  no partner file, .vpython or .vpython3
-  [WORLD]/work/tool.py, # /// script  the spec
+    let expected = expect![[r#"
+        program  tool.py
+        searched  [WORLD]/work/tool.py  no partner file, .vpython or .vpython3
+          [WORLD]/work/tool.py, # /// script  the spec
 
-spec  [WORLD]/work/tool.py, line 1 (pep723)
-python  >=3.6
-requirements  a, b
+        spec  [WORLD]/work/tool.py, line 1 (pep723)
+        python  >=3.6
+        requirements  a, b
 
-interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
-  by PATH, as [WORLD]/bin/python3
+        interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
+          by PATH, as [WORLD]/bin/python3
 
-wheels  in [WORLD]/work/wheels
-  a 1  for line 3  [DIGEST]  a-1-py3-none-any.whl
-  b 2  for line 3 and 1 more  [DIGEST]  b-2-py3-none-any.whl
+        wheels  in [WORLD]/work/wheels
+          a 1  for line 3  [DIGEST]  a-1-py3-none-any.whl
+          b 2  for line 3 and 1 more  [DIGEST]  b-2-py3-none-any.whl
 
-{NEW}"
-    );
-    assert_text(&world, &explain(&world, &["tool.py"]).run(), &expected);
+        key  [DIGEST]
+        entry  [WORLD]/root/v1/envs/[KEY]
+        launch  cold: there is no store yet in `[WORLD]/root`
+          its environment is not built
+    "#]];
+    assert_text(&world, &explain(&world, &["tool.py"]).run(), expected);
     assert!(!world.outside("root").exists(), "no store was made");
 }
 
@@ -60,40 +53,42 @@ fn a_link_to_a_script_below_a_spec() {
     world.write("project/bin/deep/tool.py", "");
     std::fs::create_dir_all(world.path("project/bin/.vpython3")).unwrap();
     symlink("project/bin/deep/tool.py", world.path("tool")).unwrap();
-    let expected = format!(
-        "\
-program  tool
-searched  [WORLD]/work/tool  no partner file, .vpython or .vpython3
-  [WORLD]/work/project/bin/deep/tool.py  no partner file, .vpython or .vpython3
-  [WORLD]/work/project/bin/deep/tool.py  no block
-  [WORLD]/work/project/bin/deep  no vpython.toml, .vpython or .vpython3
-  [WORLD]/work/project/bin/.vpython3  not a file; skipped
-  [WORLD]/work/project/vpython.toml  the spec
+    let expected = expect![[r#"
+        program  tool
+        searched  [WORLD]/work/tool  no partner file, .vpython or .vpython3
+          [WORLD]/work/project/bin/deep/tool.py  no partner file, .vpython or .vpython3
+          [WORLD]/work/project/bin/deep/tool.py  no block
+          [WORLD]/work/project/bin/deep  no vpython.toml, .vpython or .vpython3
+          [WORLD]/work/project/bin/.vpython3  not a file; skipped
+          [WORLD]/work/project/vpython.toml  the spec
 
-spec  [WORLD]/work/project/vpython.toml, line 1 (vpython.toml)
-requirements  b, c ; python_full_version < '3'
-python-path  [WORLD]/work/project/lib
+        spec  [WORLD]/work/project/vpython.toml, line 1 (vpython.toml)
+        requirements  b, c ; python_full_version < '3'
+        python-path  [WORLD]/work/project/lib
 
-interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
-  by PATH, as [WORLD]/bin/python3
+        interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
+          by PATH, as [WORLD]/bin/python3
 
-wheels  in [WORLD]/work/project/../wheels
-  b 2  for line 1  [DIGEST]  b-2-py3-none-any.whl
-not here  c
+        wheels  in [WORLD]/work/project/../wheels
+          b 2  for line 1  [DIGEST]  b-2-py3-none-any.whl
+        not here  c
 
-{NEW}"
-    );
-    assert_text(&world, &explain(&world, &["tool"]).run(), &expected);
+        key  [DIGEST]
+        entry  [WORLD]/root/v1/envs/[KEY]
+        launch  cold: there is no store yet in `[WORLD]/root`
+          its environment is not built
+    "#]];
+    assert_text(&world, &explain(&world, &["tool"]).run(), expected);
 }
 
 /// The first part of an explanation: the files searched, and the spec.
 #[track_caller]
-fn assert_search(world: &World, launch: Launch<'_>, expected: &str) {
+fn assert_search(world: &World, launch: Launch<'_>, expected: impl Expected) {
     let outcome = launch.run();
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
     let text = text(world, &outcome);
     let (search, rest) = text.split_once("\ninterpreter  ").unwrap();
-    assert!(search == expected, "expected:\n{expected}\nbut:\n{search}");
+    expected.check(search);
     assert!(
         rest.starts_with("[PYTHON], CPython [VERSION] on [PLATFORM]\n"),
         "{outcome}"
@@ -105,41 +100,60 @@ fn a_module_and_standard_input_use_the_spec_of_the_current_directory() {
     let world = world();
     world.write("vpython.toml", "dependencies = ['b']\n");
     world.write("inner/.gclient", "");
-    let behind = "\
-searched  [WORLD]/work/vpython.toml  the spec
+    let rows: [(&[&str], Expect); 4] = [
+        (
+            &["-m", "json.tool"],
+            expect![[r#"
+                program  module json.tool
+                searched  [WORLD]/work/vpython.toml  the spec
 
-spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
-requirements  b
-";
-    let rows: [(&[&str], &str); 4] = [
-        (&["-m", "json.tool"], "module json.tool"),
-        (&["-"], "standard input"),
-        (&["/dev/null"], "/dev/null"),
-        (&[], "an interactive python, or standard input"),
+                spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+                requirements  b
+            "#]],
+        ),
+        (
+            &["-"],
+            expect![[r#"
+                program  standard input
+                searched  [WORLD]/work/vpython.toml  the spec
+
+                spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+                requirements  b
+            "#]],
+        ),
+        (
+            &["/dev/null"],
+            expect![[r#"
+                program  /dev/null
+                searched  /dev/null  not a file; not searched
+                  [WORLD]/work/vpython.toml  the spec
+
+                spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+                requirements  b
+            "#]],
+        ),
+        (
+            &[],
+            expect![[r#"
+                program  an interactive python, or standard input
+                searched  [WORLD]/work/vpython.toml  the spec
+
+                spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+                requirements  b
+            "#]],
+        ),
     ];
-    for (words, program) in rows {
-        let behind = match program {
-            "/dev/null" => behind.replacen(
-                "searched  ",
-                "searched  /dev/null  not a file; not searched\n  ",
-                1,
-            ),
-            _ => behind.to_owned(),
-        };
-        assert_search(
-            &world,
-            explain(&world, words),
-            &format!("program  {program}\n{behind}"),
-        );
+    for (words, expected) in rows {
+        assert_search(&world, explain(&world, words), expected);
     }
-    let barrier = "\
-program  module json.tool
-searched  [WORLD]/work/inner  no vpython.toml, .vpython or .vpython3
-  [WORLD]/work/inner/.gclient  ends the search
-  VPYTHON_DEFAULT_SPEC  not set
+    let barrier = expect![[r#"
+        program  module json.tool
+        searched  [WORLD]/work/inner  no vpython.toml, .vpython or .vpython3
+          [WORLD]/work/inner/.gclient  ends the search
+          VPYTHON_DEFAULT_SPEC  not set
 
-spec  none: an environment with no packages
-";
+        spec  none: an environment with no packages
+    "#]];
     assert_search(
         &world,
         explain(&world, &["-m", "json.tool"]).within(world.path("inner")),
@@ -150,14 +164,14 @@ spec  none: an environment with no packages
 #[test]
 fn the_text_of_a_command() {
     let world = world();
-    let expected = "\
-program  the text of -c
-searched  the text of -c, # /// script  the spec
+    let expected = expect![[r#"
+        program  the text of -c
+        searched  the text of -c, # /// script  the spec
 
-spec  the text of -c, line 1 (pep723)
-python  >=3.6
-requirements  a
-";
+        spec  the text of -c, line 1 (pep723)
+        python  >=3.6
+        requirements  a
+    "#]];
     assert_search(&world, explain(&world, &["-c", &script()]), expected);
     let explanation = as_json(&world, &["-c", &script()]);
     let spec = json!({
@@ -181,25 +195,25 @@ fn a_directory_and_a_zip_application() {
     let world = world();
     world.write("app/__main__.py", script());
     symlink("../wheels", world.path("app/wheels")).unwrap();
-    let expected = "\
-program  app
-searched  [WORLD]/work/app/__main__.py, # /// script  the spec
+    let expected = expect![[r#"
+        program  app
+        searched  [WORLD]/work/app/__main__.py, # /// script  the spec
 
-spec  [WORLD]/work/app/__main__.py, line 1 (pep723)
-python  >=3.6
-requirements  a
-";
+        spec  [WORLD]/work/app/__main__.py, line 1 (pep723)
+        python  >=3.6
+        requirements  a
+    "#]];
     assert_search(&world, explain(&world, &["app"]), expected);
     world.write("app.pyz", b"#!/usr/bin/env python3\nPK\x03\x04");
     world.write("app.pyz.vpython3", "");
     std::fs::create_dir(world.path("app.pyz.vpython")).unwrap();
-    let expected = "\
-program  app.pyz
-searched  [WORLD]/work/app.pyz.vpython  not a file; skipped
-  [WORLD]/work/app.pyz.vpython3  the spec
+    let expected = expect![[r#"
+        program  app.pyz
+        searched  [WORLD]/work/app.pyz.vpython  not a file; skipped
+          [WORLD]/work/app.pyz.vpython3  the spec
 
-spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
-";
+        spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
+    "#]];
     assert_search(&world, explain(&world, &["app.pyz"]), expected);
     std::fs::remove_file(world.path("app.pyz.vpython3")).unwrap();
     let text = text(&world, &explain(&world, &["app.pyz"]).run());
@@ -213,14 +227,14 @@ spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
 fn python_reports_a_missing_script() {
     let world = world();
     world.write("vpython.toml", "dependencies = ['b']\n");
-    let expected = "\
-program  missing.py
-searched  [WORLD]/work/missing.py  no such file; python will report it
-  [WORLD]/work/vpython.toml  the spec
+    let expected = expect![[r#"
+        program  missing.py
+        searched  [WORLD]/work/missing.py  no such file; python will report it
+          [WORLD]/work/vpython.toml  the spec
 
-spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
-requirements  b
-";
+        spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+        requirements  b
+    "#]];
     assert_search(&world, explain(&world, &["missing.py"]), expected);
 }
 
@@ -232,31 +246,31 @@ fn specs_that_are_named() {
         "# pinned\nb==2 \\\n    --no-binary=:none:\n-c ${NOWHERE}two.txt\n",
     );
     world.write("${NOWHERE}two.txt", "b<3\n");
-    let expected = "\
-program  the text of -c
-searched  -vpython-spec [WORLD]/work/one.txt  the spec
+    let expected = expect![[r#"
+        program  the text of -c
+        searched  -vpython-spec [WORLD]/work/one.txt  the spec
 
-spec  [WORLD]/work/one.txt, line 1 (requirements)
-requirements  b==2
-also read  [WORLD]/work/${NOWHERE}two.txt
-";
+        spec  [WORLD]/work/one.txt, line 1 (requirements)
+        requirements  b==2
+        also read  [WORLD]/work/${NOWHERE}two.txt
+    "#]];
     assert_search(
         &world,
         explain(&world, &["-vpython-spec=one.txt", "-c", ""]),
         expected,
     );
     let default = explain(&world, &["-c", ""]).env("VPYTHON_DEFAULT_SPEC", "one.txt");
-    let expected = "\
-program  the text of -c
-searched  the text of -c  no block
-  [WORLD]/work up to [WORLD]  no vpython.toml, .vpython or .vpython3
-  [WORLD]/.gclient  ends the search
-  VPYTHON_DEFAULT_SPEC=[WORLD]/work/one.txt  the spec
+    let expected = expect![[r#"
+        program  the text of -c
+        searched  the text of -c  no block
+          [WORLD]/work up to [WORLD]  no vpython.toml, .vpython or .vpython3
+          [WORLD]/.gclient  ends the search
+          VPYTHON_DEFAULT_SPEC=[WORLD]/work/one.txt  the spec
 
-spec  [WORLD]/work/one.txt, line 1 (requirements)
-requirements  b==2
-also read  [WORLD]/work/${NOWHERE}two.txt
-";
+        spec  [WORLD]/work/one.txt, line 1 (requirements)
+        requirements  b==2
+        also read  [WORLD]/work/${NOWHERE}two.txt
+    "#]];
     assert_search(&world, default, expected);
     let source = as_json(&world, &["-vpython-spec", "one.txt", "-c", ""])["spec"]["source"].clone();
     assert_eq!(

@@ -291,13 +291,19 @@ fn a_truncated_or_foreign_file_is_refused() {
         }
     }
     let other = world.outside("other");
-    for (content, why) in [
-        (&b"hello"[..], expect!["it is not a tar or zip archive"]),
-        (b"!<arch>\n", expect!["it is a deb"]),
-        (b"\xed\xab\xee\xdb", expect!["it is an rpm"]),
+    for (content, message) in [
+        (
+            &b"hello"[..],
+            expect!["cannot unpack `[FILE]`: it is not a tar or zip archive"],
+        ),
+        (b"!<arch>\n", expect!["cannot unpack `[FILE]`: it is a deb"]),
+        (
+            b"\xed\xab\xee\xdb",
+            expect!["cannot unpack `[FILE]`: it is an rpm"],
+        ),
     ] {
         std::fs::write(&other, content).unwrap();
-        refuses(&world, &other, why);
+        refuses(&world, &other, message);
     }
 }
 
