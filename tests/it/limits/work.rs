@@ -1,7 +1,7 @@
 //! The number of requirements that the resolver considers, as the log says it: it grows in
-//! proportion to the input, with each kind of input.
+//! proportion to the input, with each kind of input. And how often a broken wheel is opened.
 
-use crate::support::{Wheel, World};
+use crate::support::{VPYTHON, Wheel, World, has_strace};
 
 /// Writes an input of this size for the spec `r.txt`.
 type Input = fn(&World, usize);
@@ -78,5 +78,45 @@ fn the_requirements_that_are_considered_are_in_proportion_to_the_input() {
             (100..=2 * few + 100).contains(&many) && few <= 30 * 100,
             "{what}: {few}, then {many}"
         );
+    }
+}
+
+#[test]
+fn a_broken_wheel_is_opened_twice_however_often_it_is_considered() {
+    if !has_strace() {
+        return;
+    }
+    let world = World::new();
+    let names = (0..5).map(|number| format!("one-1.{number}-py3-none-any.whl"));
+    let names: Vec<String> = names.collect();
+    for name in &names {
+        world.write(&format!("wheels/{name}"), "no wheel");
+    }
+    lines(&world, 1, |_| "one".to_owned());
+    let log = world.outside("calls");
+    let log = log.to_str().unwrap();
+    let traced = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=open,openat",
+        "-o",
+        log,
+        VPYTHON,
+    ];
+    let outcome = world
+        .program("/usr/bin/env", traced)
+        .arguments(["-vpython-spec", "r.txt", "-c", "pass"])
+        .run();
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    let log = std::fs::read_to_string(log).unwrap();
+    for name in &names {
+        let why = format!(
+            "`{name}` cannot be used: cannot read `[WORLD]/work/wheels/{name}` as a wheel: "
+        );
+        assert!(outcome.stderr.contains(&why), "{outcome}");
+        // Once to read it, and once to find out what it is instead.
+        assert_eq!(log.matches(name.as_str()).count(), 2, "{log}");
     }
 }
