@@ -59,10 +59,12 @@ impl Store {
     pub(super) fn remove_answers(&self, act: Act) -> Result<(usize, u64)> {
         let (mut count, mut size) = (0, 0);
         for path in paths_in(&self.answers_of_indexes())? {
-            let metadata = fs::link_metadata(&path)?;
-            let Some(metadata) = metadata.filter(|metadata| metadata.is_file()) else {
+            let Some(metadata) = fs::link_metadata(&path)? else {
                 continue;
             };
+            if !metadata.is_file() {
+                continue;
+            }
             if act == Act::Remove {
                 fs::remove_file(&path)?;
             }

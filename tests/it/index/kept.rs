@@ -100,10 +100,13 @@ fn tools_use_an_environment_that_was_fetched_without_the_setting() {
     drop(index);
     let check = world.vpython(["-vpython-tool", "check", "tool.py"]).run();
     assert_eq!((check.code, &*check.stderr), (Some(0), ""), "{check}");
+    // `explain` says that only the environment is there.
     let explained = world.vpython(["-vpython-tool", "explain", "tool.py"]).run();
+    let warning = "vpython: warning: a cold launch would fail: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2): no \
+         wheel directory is configured, and there is no `wheels` next to the spec\n";
     assert_eq!(
         (explained.code, &*explained.stderr),
-        (Some(0), ""),
+        (Some(0), warning),
         "{explained}"
     );
     let exported = world
