@@ -105,16 +105,11 @@ fn wheel_version(name: &PackageName, url: &Url, advice: Advice) -> Result<Versio
                 "names a {what}; put the wheel into a directory that {directories} names, {by_name}"
             ));
         }
-        scheme if scheme.contains('+') => {
+        // The parser knows no other schemes than these and those of repositories, as in `git+https`.
+        _ => {
             return Err(format!(
                 "names a repository, and vpython builds nothing from source; build a wheel with \
                  `-vpython-tool fetch --build … -- {shown}`, {by_name}"
-            ));
-        }
-        scheme => {
-            return Err(format!(
-                "has the scheme `{scheme}`, which vpython cannot fetch; put the wheel into a \
-                 directory that {directories} names, {by_name}"
             ));
         }
     }
@@ -262,10 +257,6 @@ mod tests {
             (
                 "a @ file:///d/a-1-py3-none-any.whl",
                 "`a @ file:///d/a-1-py3-none-any.whl` names a file; put the wheel into a directory that `wheels` names, and require `a` by name".to_owned(),
-            ),
-            (
-                "a @ ftp://b/a-1-py3-none-any.whl",
-                "`a @ ftp://b/a-1-py3-none-any.whl` has the scheme `ftp`, which vpython cannot fetch; put the wheel into a directory that `wheels` names, and require `a` by name".to_owned(),
             ),
         ];
         for (text, expected) in rows {
