@@ -14,7 +14,7 @@ pub mod oddities;
 pub mod record;
 pub mod scheme;
 
-pub use archive::{Archive, InMemory, Listing, Member, MemberReader, Source, Tap};
+pub use archive::{Archive, InMemory, Listing, Member, MemberReader, ReadAt, Source, Tap};
 pub use file_name::WheelName;
 pub use impostor::Impostor;
 pub use lenient::{read_requirement, read_specifiers};

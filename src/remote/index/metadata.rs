@@ -5,7 +5,6 @@
 //! requirements. The wheels that are installed are still those of their digests.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
@@ -19,6 +18,7 @@ use crate::fs::Digest;
 use crate::fs::limits::METADATA;
 use crate::remote::{Origin, Range, RemoteUrl, Request};
 use crate::report::Failure;
+use crate::wheel::{self, Source};
 
 /// The length of the first requested range, at the end of the wheel. It contains the central
 /// directory and `METADATA` of most wheels, for which a second request would take longer.
@@ -149,32 +149,21 @@ fn try_ranges(
         );
         Ok(response.body)
     };
-    let remote = RemoteFile::new(size, at, response.body, Box::new(fetch));
-    read_archive(remote).map(Some)
+    let remote = RemoteFile::new(size, at, response.body, &fetch);
+    read_archive(&remote).map(Some)
 }
 
 /// Reads the only `METADATA` in a `.dist-info` directory at the top of an archive.
-fn read_archive(archive: RemoteFile<'_>) -> Result<Vec<u8>> {
-    let mut archive = zip::ZipArchive::new(archive)?;
-    let is_metadata = |name: &str| {
+fn read_archive(archive: &RemoteFile<'_>) -> Result<Vec<u8>> {
+    let listing = wheel::Listing::open(Source::by_offsets(archive, archive.size()))?;
+    let is_metadata = |name: &&str| {
         let directory = name.strip_suffix("/METADATA");
         directory.is_some_and(|name| name.ends_with(".dist-info") && !name.contains('/'))
     };
-    let names = archive
-        .file_names()
-        .filter_map(|name| Some(name.ok()?.into_owned()));
-    let names: Vec<String> = names.filter(|name| is_metadata(name)).collect();
+    let names: Vec<&str> = listing.names().filter(is_metadata).collect();
     let [name] = &names[..] else {
         anyhow::bail!("it has {} files `*.dist-info/METADATA`", names.len());
     };
-    let mut content = Vec::new();
-    archive
-        .by_name(name)?
-        .take(METADATA.bytes + 1)
-        .read_to_end(&mut content)?;
-    ensure!(
-        content.len() as u64 <= METADATA.bytes,
-        "its `METADATA` is too large"
-    );
-    Ok(content)
+    let content = listing.read(name, METADATA.bytes)?;
+    content.context("its `METADATA` cannot be read")
 }

@@ -35,7 +35,7 @@ pub use in_memory::InMemory;
 pub use listing::Listing;
 pub use member_reader::MemberReader;
 pub use names::folded;
-pub use source::{Source, Tap};
+pub use source::{ReadAt, Source, Tap};
 
 use super::oddities::{Oddity, OddityKind};
 use eocd::Trailing;

@@ -1,6 +1,6 @@
 //! The source of an archive's bytes. A file may be written to while it is read; bytes that are held
 //! in memory no longer change, and a tap passes on every byte that is read so that it can be
-//! hashed.
+//! hashed. The file may be on a server, which sends parts of it.
 
 use std::fmt;
 use std::fs::File;
@@ -10,11 +10,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 
+/// A file that is read by offsets.
+pub trait ReadAt: fmt::Debug + Sync {
+    /// Reads some bytes at an offset; none past the end.
+    ///
+    /// # Errors
+    /// The bytes cannot be read.
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, at)
+    }
+}
+
 /// The bytes of an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     /// The file for bytes that are not held; none if only the held bytes may be read.
-    file: Option<&'a File>,
+    file: Option<&'a dyn ReadAt>,
     /// The offset of the end.
     length: u64,
     /// The held bytes, and the offset of the first.
@@ -26,12 +41,17 @@ impl<'a> Source<'a> {
     /// Reads from a file, without held bytes.
     pub fn file(file: &'a File) -> Result<Self> {
         let length = file.metadata().context("it cannot be read")?.len();
-        Ok(Self {
+        Ok(Self::by_offsets(file, length))
+    }
+
+    /// Reads from a file of this length, without held bytes.
+    pub fn by_offsets(file: &'a dyn ReadAt, length: u64) -> Self {
+        Self {
             file: Some(file),
             length,
             held: (&[], 0),
             tap: None,
-        })
+        }
     }
 
     /// Reads only these bytes, which are those of an archive from `at` on.
