@@ -4,7 +4,6 @@
 //! uv's own keys are read so that a script or project that works with uv works here. What is not
 //! supported there is a warning of `fetch`, and a mistake in `[tool.vpython]` is an error.
 
-use pep508_rs::PackageName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -163,31 +162,21 @@ fn pins<'a>(uv: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
         .get("sources")
         .and_then(|value| value.get_ref().as_table());
     for (project, source) in sources.into_iter().flatten() {
-        let is_listed = source.get_ref().as_array().is_some_and(|sources| {
-            let has_index = |source: &Value<'a>| {
-                let table = source.get_ref().as_table();
-                table.is_some_and(|table| table.contains_key("index"))
-            };
-            sources.iter().any(has_index)
-        });
-        let Some(table) = source.get_ref().as_table().filter(|_| !is_listed) else {
-            if is_listed {
-                let key = project.get_ref();
-                let why = "vpython does not choose an index by marker";
-                reader.warn(
-                    source.span().start,
-                    &format!("`tool.uv.sources.{key}` is ignored: {why}"),
-                );
-            }
+        // A list has one source for each marker.
+        let (index, why) = match source.get_ref() {
+            DeValue::Table(table) => (
+                table.get("index"),
+                "vpython takes projects from wheel directories and package indexes only",
+            ),
+            _ => (None, "vpython does not choose a source by marker"),
+        };
+        let Some(index) = index else {
+            let ignored = format!("`tool.uv.sources.{}` is ignored: {why}", project.get_ref());
+            reader.warn(source.span().start, &ignored);
             continue;
         };
-        let (Some(value), Ok(project)) =
-            (table.get("index"), project.get_ref().parse::<PackageName>())
-        else {
-            continue;
-        };
-        if let Some(name) = value.get_ref().as_str() {
-            let name = reader.placed(name.to_owned(), value.span().start);
+        if let (Some(name), Ok(project)) = (index.get_ref().as_str(), project.get_ref().parse()) {
+            let name = reader.placed(name.to_owned(), index.span().start);
             indexes.pins.insert(project, name);
         }
     }
@@ -325,7 +314,9 @@ mod tests {
         let warnings = [
             "`/src/vpython.toml`, line 4: `./wheels` of `tool.uv.find-links` is ignored: it is not a URL: relative URL \
              without a base",
-            "`/src/vpython.toml`, line 20: `tool.uv.sources.many` is ignored: vpython does not choose an index by marker",
+            "`/src/vpython.toml`, line 20: `tool.uv.sources.many` is ignored: vpython does not choose a source by marker",
+            "`/src/vpython.toml`, line 19: `tool.uv.sources.other` is ignored: vpython takes projects from wheel directories \
+             and package indexes only",
         ];
         assert_eq!(spec.indexes.warnings, warnings);
         assert_eq!(spec.warnings, [""; 0]);
