@@ -1,5 +1,6 @@
 //! Size limits of texts from outside that are read as a whole. Each limit is many times what is in
-//! use, and small enough that the parsed text fits into the memory of a small machine.
+//! use, and small enough that the parsed text fits into the memory of a small machine. Limits of
+//! what is inside such a text are next to its reader; docs/reliability.md has all of them.
 
 use std::path::Path;
 

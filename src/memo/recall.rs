@@ -1,5 +1,5 @@
 //! Launch memos: the result of a launch and the evidence for it, so that the next launch with the
-//! same inputs need not decide again.
+//! same inputs need not decide again. A launch whose memo is still valid is warm, any other is cold.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

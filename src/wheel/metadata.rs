@@ -58,7 +58,7 @@ impl Metadata {
             .flatten();
         let text = text.with_context(|| {
             format!(
-                "it has no `METADATA` of `{}` {}",
+                "it has no `METADATA` for `{}` {}",
                 name.project, name.version
             )
         })?;

@@ -1,4 +1,5 @@
-//! RECORD: the files of a distribution, with digest and size.
+//! RECORD: the files of a distribution, with digest and size. The build of an environment, in
+//! `build/install.rs`, decides which rows one has.
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 

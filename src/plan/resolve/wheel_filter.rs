@@ -1,5 +1,6 @@
 //! Checks whether a wheel is usable on an interpreter, whatever requires it: by the tags in its
-//! file name, its metadata and its digest.
+//! file name, its metadata and its digest. Yanked files of an index are left out before, in
+//! `plan/wheelhouse/index_wheels.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;

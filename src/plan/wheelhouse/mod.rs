@@ -130,7 +130,12 @@ impl Wheelhouse {
             if let Err(error) = self.metadata(&wheel) {
                 let path = self.path(&wheel);
                 let why = self.impostor(&wheel).map_or_else(
-                    || report::one_line(&error),
+                    || {
+                        // The path is known.
+                        let why = report::one_line(&error);
+                        let title = format!("cannot read `{}` as a wheel: ", path.display());
+                        why.strip_prefix(&title).map_or(why.clone(), str::to_owned)
+                    },
                     |impostor| format!("it {impostor}"),
                 );
                 skipped_files.push(SkippedFile { path, why });

@@ -159,11 +159,12 @@ pub(super) fn about_maintainer(maintainer: &str, _: Manager) -> Option<String> {
             && !host.is_empty()
             && !address.contains([' ', '<', '>', ','])
     });
-    unless(
-        is_right,
-        "expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
-    )
-    .or_else(|| about_line(maintainer))
+    about_line(maintainer).or_else(|| {
+        unless(
+            is_right,
+            "expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
+        )
+    })
 }
 
 /// Checks a description, which may have several lines.

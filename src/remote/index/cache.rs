@@ -1,4 +1,5 @@
-//! Answers of indexes, cached in a directory of the caller: parsed pages and `METADATA` files.
+//! Answers of indexes, cached in a directory of the caller: parsed pages and `METADATA` files. The
+//! module above this one asks the index whether an old entry is still right.
 //!
 //! An entry is one file, named by the SHA-256 of its URL without user information, and written by
 //! rename: processes that write the same entry at once each leave a whole one. Its modification

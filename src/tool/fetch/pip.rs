@@ -113,7 +113,7 @@ impl<'a> Pip<'a> {
         }
         Err(Failure::new(format!("the interpreter `{}` has no pip to fetch wheels with", executable.display()))
             .hint(format!(
-                "install it (`{} -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with \
+                "install pip (`{} -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with \
                  `-vpython-interpreter`",
                 executable.display()
             ))

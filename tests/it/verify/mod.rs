@@ -206,8 +206,8 @@ fn broken_and_foreign_files_are_skipped_with_one_warning_each() {
     case.verify().expect(0, &table, expect![[r#"
         vpython: warning: `[WORLD]/work/wheels/c-1.tar.gz` is skipped: its name does not end in `.whl`
         vpython: warning: `[WORLD]/work/wheels/d.whl` is skipped: its name does not have five or six parts
-        vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: it is not a zip archive: it is too short
-        vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/b-1-py3-none-any.whl` as a wheel: it has no `METADATA` of `b` 1
+        vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is skipped: it is not a zip archive: it is too short
+        vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is skipped: it has no `METADATA` for `b` 1
     "#]]);
     case.launch(&["-vpython-log-level", "error", "-vpython-tool", "verify"])
         .run()

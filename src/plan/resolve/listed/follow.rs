@@ -175,9 +175,9 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
         let extras: BTreeSet<ExtraName> = requirement_set.extras(project);
         let say = |what: String| match required_by.first() {
             Some(RequiredBy::Spec(place)) => {
-                format!("`{}` {what} (listed in {place})", file.file_name)
+                format!("`{}` (listed in {place}) {what}", file.file_name)
             }
-            Some(required_by) => format!("`{}` {what} ({required_by})", file.file_name),
+            Some(required_by) => format!("`{}` ({required_by}) {what}", file.file_name),
             None => format!("`{}` {what}", file.file_name),
         };
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
