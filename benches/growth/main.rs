@@ -105,7 +105,10 @@ fn measure(name: &str, size: usize) {
         .arg("-vpython-root")
         .arg(directory.path().join("root"))
         .args(words.split(' '));
+    // The library of errors would record where each of them is made.
     let status = command
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("RUST_LIB_BACKTRACE")
         .current_dir(directory.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

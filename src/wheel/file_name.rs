@@ -15,9 +15,9 @@ pub struct WheelName {
     pub version: Version,
     /// The build tag, which breaks ties; `None` sorts first.
     pub build: Option<BuildTag>,
-    pythons: Vec<String>,
-    abis: Vec<String>,
-    platforms: Vec<String>,
+    /// The tags in lower case, as the name has them: a set of pythons, one of ABIs, and one of
+    /// platforms.
+    tags: Box<str>,
 }
 
 impl WheelName {
@@ -37,9 +37,6 @@ impl WheelName {
             }
             _ => return Err("its name does not have five or six parts".into()),
         };
-        // Compressed tag sets have several values per part.
-        let [pythons, abis, platforms] =
-            tags.map(|set| set.split('.').map(str::to_lowercase).collect());
         Ok(Self {
             project: PackageName::new(project.into()).map_err(|error| error.to_string())?,
             version: version
@@ -47,9 +44,7 @@ impl WheelName {
                 .parse()
                 .map_err(|_| format!("`{version}` is not a version"))?,
             build: build.map(BuildTag::parse).transpose()?,
-            pythons,
-            abis,
-            platforms,
+            tags: tags.join("-").to_lowercase().into(),
         })
     }
 
@@ -61,16 +56,14 @@ impl WheelName {
 
     /// Returns the incompatible part of the tags: its pythons, its ABIs, or its platforms.
     pub fn misfit(&self, tags: &Tags) -> String {
-        let fits = self
-            .pythons
-            .iter()
-            .any(|python| self.abis.iter().any(|abi| tags.accepts_python(python, abi)));
+        let [pythons, abis, platforms] = self.tag_sets();
+        let fits =
+            values(pythons).any(|python| values(abis).any(|abi| tags.accepts_python(python, abi)));
         if fits {
-            return self.platforms.join(".");
+            return platforms.to_owned();
         }
-        let (pythons, abis) = (self.pythons.join("."), self.abis.join("."));
-        if self.abis == ["none"] || abis == pythons {
-            pythons
+        if abis == "none" || abis == pythons {
+            pythons.to_owned()
         } else {
             format!("{pythons} with ABI {abis}")
         }
@@ -78,22 +71,33 @@ impl WheelName {
 
     /// Returns the minor versions of CPython 3 for which it was built.
     pub fn cpython_minors(&self) -> impl Iterator<Item = u64> {
-        self.pythons
-            .iter()
-            .filter_map(|python| python.strip_prefix("cp3")?.parse().ok())
+        let [pythons, ..] = self.tag_sets();
+        values(pythons).filter_map(|python| python.strip_prefix("cp3")?.parse().ok())
     }
 
     fn tags(&self) -> impl Iterator<Item = Tag> {
-        self.pythons.iter().flat_map(move |python| {
-            self.abis.iter().flat_map(move |abi| {
-                self.platforms.iter().map(move |platform| Tag {
-                    python: python.clone(),
-                    abi: abi.clone(),
-                    platform: platform.clone(),
+        let [pythons, abis, platforms] = self.tag_sets();
+        values(pythons).flat_map(move |python| {
+            values(abis).flat_map(move |abi| {
+                values(platforms).map(move |platform| Tag {
+                    python: python.to_owned(),
+                    abi: abi.to_owned(),
+                    platform: platform.to_owned(),
                 })
             })
         })
     }
+
+    /// Returns the sets of pythons, ABIs and platforms.
+    fn tag_sets(&self) -> [&str; 3] {
+        let mut sets = self.tags.split('-');
+        [(); 3].map(|()| sets.next().unwrap_or_default())
+    }
+}
+
+/// Returns the values in a compressed tag set.
+fn values(set: &str) -> impl Iterator<Item = &str> {
+    set.split('.')
 }
 
 /// A build tag: a number of arbitrary size, then text.

@@ -32,9 +32,14 @@ pub enum Impostor {
 impl Impostor {
     /// Recognizes a file; `None` if it may be a wheel or cannot be read.
     pub fn at(path: &Path) -> Option<Self> {
-        let file = fs::open_regular(path).ok()?;
+        Self::of(&fs::open_regular(path).ok()?)
+    }
+
+    /// Recognizes a file that was just opened.
+    pub fn of(mut file: &File) -> Option<Self> {
         let mut beginning = Vec::new();
-        (&file).take(BEGINNING).read_to_end(&mut beginning).ok()?;
+        let reader = Read::by_ref(&mut file);
+        reader.take(BEGINNING).read_to_end(&mut beginning).ok()?;
         let text = beginning.trim_ascii_start().to_ascii_lowercase();
         if beginning.is_empty() {
             Some(Self::Empty)
@@ -42,7 +47,7 @@ impl Impostor {
             Some(Self::LfsPointer)
         } else if text.starts_with(b"<!doctype html") || text.starts_with(b"<html") {
             Some(Self::Html)
-        } else if beginning.starts_with(ZIP) && is_truncated(&file) {
+        } else if beginning.starts_with(ZIP) && is_truncated(file) {
             Some(Self::CutShort)
         } else {
             None

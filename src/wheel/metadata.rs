@@ -1,6 +1,7 @@
 //! The core metadata of a wheel, from its `METADATA` file:
 //! <https://packaging.python.org/en/latest/specifications/core-metadata/>.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -70,9 +71,9 @@ impl Metadata {
     #[must_use]
     pub fn differences(&self, of_wheel: &Self) -> Vec<String> {
         let without = |these: &[String], those: &[String]| -> Vec<String> {
-            let mut rest: Vec<String> = these.to_vec();
-            rest.retain(|line| !those.contains(line));
-            rest
+            let those: HashSet<&String> = those.iter().collect();
+            let rest = these.iter().filter(|line| !those.contains(line));
+            rest.cloned().collect()
         };
         let only_stated = without(&self.requires_dist, &of_wheel.requires_dist).into_iter();
         let only_there = without(&of_wheel.requires_dist, &self.requires_dist).into_iter();

@@ -86,7 +86,7 @@ fn a_listed_version_overrides_every_other_requirement() {
     ];
     let case = case(&["a", "b"], &wheels);
     let warning = expect![[r#"
-        vpython: warning: `a-1-py3-none-any.whl` requires `b>=2`, but `b-1-py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 2)
+        vpython: warning: `a-1-py3-none-any.whl` (listed in `[WORLD]/work/.vpython3`, line 2) requires `b>=2`, but `b-1-py3-none-any.whl` is listed
     "#]];
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(&warning);
@@ -130,8 +130,8 @@ fn a_missing_requirement_is_reported_by_tools_and_does_not_prevent_a_launch() {
     ];
     let case = case(&["a"], &[&wheels[..2]].concat());
     let warnings = expect![[r#"
-        vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2)
-        vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the listed wheels (required by `a` 1, `a-1-py3-none-any.whl`)
+        vpython: warning: `a-1-py3-none-any.whl` (listed in `[WORLD]/work/.vpython3`, line 2) requires `gone>=2`, which is not among the listed wheels
+        vpython: warning: `b-1-py3-none-any.whl` (required by `a` 1, `a-1-py3-none-any.whl`) requires `gone`, which is not among the listed wheels
     "#]];
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
@@ -141,7 +141,7 @@ fn a_missing_requirement_is_reported_by_tools_and_does_not_prevent_a_launch() {
     case.world.wheel(&wheels[2]);
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(expect![[r#"
-        vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, but `gone-1-py3-none-any.whl` is chosen (listed in `[WORLD]/work/.vpython3`, line 2)
+        vpython: warning: `a-1-py3-none-any.whl` (listed in `[WORLD]/work/.vpython3`, line 2) requires `gone>=2`, but `gone-1-py3-none-any.whl` is chosen
     "#]]);
     assert_eq!(case.world.environments().len(), 2, "{install}");
 }
@@ -156,7 +156,7 @@ fn of_two_conflicting_requirements_the_first_is_satisfied() {
     ];
     let case = case(&["a", "b"], &wheels);
     let warning = expect![[r#"
-        vpython: warning: `b-1-py3-none-any.whl` requires `c>=2`, but `c-1-py3-none-any.whl` is chosen (listed in `[WORLD]/work/.vpython3`, line 3)
+        vpython: warning: `b-1-py3-none-any.whl` (listed in `[WORLD]/work/.vpython3`, line 3) requires `c>=2`, but `c-1-py3-none-any.whl` is chosen
     "#]];
     run(&case, &["-vpython-tool", "install"]).installs(&warning);
     run(&case, &["-vpython-tool", "explain", "--tree"]).expect(
@@ -183,7 +183,7 @@ fn an_invalid_requirement_is_reported_and_the_others_are_followed() {
         ],
     );
     let warning = expect![[r#"
-        vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `not a requirement` (listed in `[WORLD]/work/.vpython3`, line 2)
+        vpython: warning: `a-1-py3-none-any.whl` (listed in `[WORLD]/work/.vpython3`, line 2) has an invalid `Requires-Dist`: `not a requirement`
     "#]];
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(&warning);
@@ -231,7 +231,7 @@ fn other_platforms_follow_requirements_too() {
 
         ok here and on 1 platform
     "#]], expect![[r#"
-        vpython: warning: `a-1-py3-none-any.whl` requires `b`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2), on win_amd64
+        vpython: warning: `a-1-py3-none-any.whl` (listed in `[WORLD]/work/.vpython3`, line 2) requires `b`, which is not among the listed wheels, on win_amd64
     "#]]);
 }
 

@@ -47,7 +47,7 @@ fn an_invalid_requires_python_excludes_nothing_and_is_reported() {
     let case = Case::with_spec("luci.vpython3", listed, &[wheel]);
     case.run().installs(expect![[r#"
         vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Python`, which vpython ignores: `three`
-        vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x` (listed in `[WORLD]/work/luci.vpython3`, line 2)
+        vpython: warning: `a-1-py3-none-any.whl` (listed in `[WORLD]/work/luci.vpython3`, line 2) has an invalid `Requires-Dist`: `b >= x`
     "#]]);
 }
 

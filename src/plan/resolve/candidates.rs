@@ -57,7 +57,7 @@ pub(super) struct Candidate {
     /// The version.
     pub version: Version,
     /// The wheels, the best match first.
-    files: Vec<WheelFile>,
+    files: Box<[WheelFile]>,
 }
 
 /// The wheel of a version.

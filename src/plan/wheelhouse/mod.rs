@@ -129,13 +129,11 @@ impl Wheelhouse {
         for wheel in wheels {
             if let Err(error) = self.metadata(&wheel) {
                 let path = self.path(&wheel);
+                // The warning names the file already.
+                let title = format!("cannot read `{}` as a wheel: ", path.display());
+                let why = report::one_line(&error);
                 let why = self.impostor(&wheel).map_or_else(
-                    || {
-                        // The path is known.
-                        let why = report::one_line(&error);
-                        let title = format!("cannot read `{}` as a wheel: ", path.display());
-                        why.strip_prefix(&title).map_or(why.clone(), str::to_owned)
-                    },
+                    || why.strip_prefix(&title).unwrap_or(&why).to_owned(),
                     |impostor| format!("it {impostor}"),
                 );
                 skipped_files.push(SkippedFile { path, why });
@@ -273,11 +271,12 @@ impl Wheelhouse {
         if let Some(broken) = index.broken(&wheel.file_name) {
             return Err(Failure::new(&broken.why).into());
         }
-        let metadata = Metadata::of_wheel(&path, &wheel.name);
+        let file = fs::open_regular(&path)?;
+        let metadata = Metadata::of_file(&file, &path, &wheel.name);
         match &metadata {
             Ok(metadata) => index.set_metadata(&wheel.file_name, metadata),
             Err(error) => {
-                let (why, impostor) = (report::one_line(error), Impostor::at(&path));
+                let (why, impostor) = (report::one_line(error), Impostor::of(&file));
                 index.set_broken(&wheel.file_name, Broken { why, impostor });
             }
         }

@@ -204,7 +204,9 @@ impl Wheelhouse {
                         let untrusted_owner = trust
                             .as_ref()
                             .and_then(|trust| trust.other_owner(&path.join(&*file_name)));
-                        let wheels = self.wheels.entry(name.project.clone()).or_default();
+                        let wheels = self.wheels.entry(name.project.clone());
+                        // Most projects have one wheel.
+                        let wheels = wheels.or_insert_with(|| Vec::with_capacity(1));
                         wheels.push(WheelFile {
                             name,
                             file_name,

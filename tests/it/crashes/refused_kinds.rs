@@ -283,9 +283,9 @@ fn where_neither_thread_nor_process_can_be_started_known_interpreters_are_used()
     world.wheel(&large);
     let script =
         "# /// script\n# dependencies = ['large']\n# ///\nimport large\nprint(large.VERSION)\n";
-    world.write("large.py", script);
+    world.write("tool-of-large.py", script);
     let launch = |errno| {
-        let words = [VPYTHON, "large.py"].map(str::to_owned);
+        let words = [VPYTHON, "tool-of-large.py"].map(str::to_owned);
         let traced = traced(&world, words, &[], Some(Fault::RefuseAll(&CLONES, errno)));
         assert_eq!(traced.hit, Some("clone"));
         traced.outcome

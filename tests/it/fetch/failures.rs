@@ -81,7 +81,7 @@ fn an_interpreter_without_pip_is_reported() {
         .refuses(125, expect![[r#"
             vpython: fetching into `[WORLD]/work/wheels`: a (here (3.11.42))
             vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fetch wheels with
-              hint: install it (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
+              hint: install pip (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
         "#]]);
 }
 

@@ -59,11 +59,11 @@ fn each_listed_wheel_is_checked_and_its_missing_requirements_are_warnings() {
             ok here and on 3 platforms
             not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
         "#]], expect![[r#"
-            vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
-            vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
-            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
-            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `six>=2`, but `six-1.15.0-py2.py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
-            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `colorama`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `pycparser`, which is not among the listed wheels, on this machine
+            vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `pycparser`, which is not among the listed wheels, on manylinux1_x86_64 (3.8)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `pycparser`, which is not among the listed wheels, on win_amd64 (3.11)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `six>=2`, but `six-1.15.0-py2.py3-none-any.whl` is listed, on win_amd64 (3.11)
+            vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `colorama`, which is not among the listed wheels, on win_amd64 (3.11)
         "#]]);
 }
 
@@ -79,8 +79,8 @@ fn all_listed_wheels_that_are_missing_are_shown() {
         cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         missing
         pywin32==300             line 16   -               -                        -                         missing
     "#]], expect![[r#"
-        vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
-        vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
+        vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `pycparser`, which is not among the listed wheels, on this machine
+        vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` (listed in `[WORLD]/work/.vpython3`, line 11) requires `pycparser`, which is not among the listed wheels, on manylinux1_x86_64 (3.8)
         vpython: error: the spec cannot be satisfied for CPython 3.11 on win_amd64
           caused by: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels
           caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 11 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
