@@ -379,10 +379,7 @@ mod tests {
             .map(|file| (file.path, file.why))
             .collect();
         let broken = house.join("a-1-py3-none-any.whl");
-        let why = format!(
-            "cannot read `{}` as a wheel: it is not a zip archive: it is too short",
-            broken.display()
-        );
+        let why = "it is not a zip archive: it is too short".to_owned();
         let expected = [
             (
                 house.join("a-1.tar.gz"),
