@@ -142,7 +142,7 @@ fn all_errors_are_reported_at_once() {
               caused by: `--arch noarch`: a deb uses `all`
               caused by: `--release 1`: in a deb the release is part of the version, as in `--package-version 1.0-1`
               caused by: `--license MIT`: a deb has no license field; put the license into a file of the environment
-              caused by: `--maintainer a <b@c>\n`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`
+              caused by: `--maintainer a <b@c>\n`: it contains a control character
               caused by: `--depends python3 >= 3`: expected `name`, `name (>= version)`, `name | name`, with commas between
         "#]]),
         (&["a.rpm", "--prefix=/a", "--name=a", "--package-version=1", "--arch=vax"], expect![[r#"
