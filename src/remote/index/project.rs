@@ -1,7 +1,7 @@
 //! What an index says about a project: its files, with the facts that a resolver needs before it
 //! downloads any of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -41,16 +41,19 @@ impl Project {
             let why = "has only a source distribution".to_owned();
             Some((version.parse().ok()?, why))
         }));
+        // One wheel of a version may be yanked and another one not.
+        let mut offered = BTreeSet::new();
         for file in &self.wheels {
             let Some(version) = file.version() else {
                 continue;
             };
             match file.yanked.as_deref() {
-                None => drop(found.remove(&version)),
+                None => drop(offered.insert(version)),
                 Some("") => drop(found.insert(version, "was yanked".to_owned())),
                 Some(reason) => drop(found.insert(version, format!("was yanked ({reason})"))),
             }
         }
+        found.retain(|version, _| !offered.contains(version));
         found.into_iter().collect()
     }
 }
@@ -170,6 +173,29 @@ mod tests {
         };
         assert_eq!(url("https://x/a.whl"), "https://x/a.whl.metadata");
         assert_eq!(url("https://x/a.whl?t=1"), "https://x/a.whl.metadata?t=1");
+    }
+
+    #[test]
+    fn a_version_of_which_one_wheel_was_not_yanked_is_offered() {
+        let wheel = |name: &str, yanked: Option<&str>| IndexFile {
+            file_name: format!("a-{name}.whl"),
+            yanked: yanked.map(str::to_owned),
+            ..IndexFile::default()
+        };
+        let project = Project {
+            wheels: vec![
+                wheel("1-py2-none-any", None),
+                wheel("1-py3-none-any", Some("broken")),
+                wheel("2-py2-none-any", Some("broken")),
+                wheel("2-py3-none-any", None),
+                wheel("3-py3-none-any", Some("")),
+            ],
+            source_versions: ["2", "4"].map(str::to_owned).into(),
+            ..Project::default()
+        };
+        let expected = [("3", "was yanked"), ("4", "has only a source distribution")];
+        let expected = expected.map(|(version, why)| (version.parse().unwrap(), why.to_owned()));
+        assert_eq!(project.versions_without_wheel(), expected);
     }
 
     #[test]
