@@ -4,11 +4,12 @@
 
 use super::Decided;
 use crate::fs;
+use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::memo::{Memo, MemoName};
-use crate::plan::{self, Evidence, Key, Plan, PlannedWheel, RequiredBy};
+use crate::plan::{self, Evidence, Key, Plan, PlannedWheel, RequiredBy, is_seed};
 use crate::process::Process;
-use crate::spec::{Packages, SpecText, holds};
+use crate::spec::{Located, Packages, Requested, SpecText, holds};
 use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 
 /// Returns the spec and the plan of the environment that a launch would use without resolving
@@ -28,19 +29,6 @@ pub fn recalled(
     let mut evidence = Evidence::default();
     let interpreter =
         plan::find_interpreter(invocation, &spec, process, Some(&directory), &mut evidence).ok()?;
-    let of_spec = |wheel: &InstalledWheel| -> Vec<RequiredBy> {
-        let Packages::Required(requirements) = &spec.packages else {
-            return Vec::new();
-        };
-        let asked = requirements.asked.iter().filter(|asked| {
-            let requirement = &asked.value.requirement;
-            requirement.name.as_ref() == wheel.name
-                && holds(&requirement.marker, &interpreter.markers, &[])
-        });
-        asked
-            .map(|asked| RequiredBy::Spec(asked.place.clone()))
-            .collect()
-    };
     let planned = |wheel: &InstalledWheel| {
         let unpacked = store.unpacked_wheel(&wheel.sha256);
         Some(PlannedWheel {
@@ -50,7 +38,7 @@ pub fn recalled(
             to_fetch: None,
             size: 0,
             sha256: wheel.sha256,
-            required_by: of_spec(wheel),
+            required_by: required_by(&wheel.name, &spec.packages, &interpreter),
         })
     };
     let wheels = manifest.wheels.iter().map(planned);
@@ -66,4 +54,41 @@ pub fn recalled(
         plan,
         evidence,
     })
+}
+
+/// Returns the origins of a wheel in the spec or its lock; none if only other wheels require it.
+/// The key of the environment confirms them.
+fn required_by(name: &str, packages: &Packages, interpreter: &Facts) -> Vec<RequiredBy> {
+    let of_requirements = |asked: &[Located<Requested>]| -> Vec<RequiredBy> {
+        let asked = asked.iter().filter(|asked| {
+            let requirement = &asked.value.requirement;
+            requirement.name.as_ref() == name
+                && holds(&requirement.marker, &interpreter.markers, &[])
+        });
+        let places = asked.map(|asked| asked.place.clone());
+        places.map(RequiredBy::Spec).collect()
+    };
+    match packages {
+        Packages::Required(requirements) => of_requirements(&requirements.asked),
+        Packages::Listed(wheels) => {
+            let listed = wheels.iter().filter(|it| it.value.project.as_ref() == name);
+            let places = listed.map(|wheel| RequiredBy::Spec(wheel.place.clone()));
+            let listed: Vec<RequiredBy> = places.collect();
+            if listed.is_empty() && is_seed(name) {
+                vec![RequiredBy::Seed]
+            } else {
+                listed
+            }
+        }
+        Packages::Locked(lock) => {
+            if let Some(bound) = &lock.bound {
+                return of_requirements(&bound.asked);
+            }
+            // A lock that is the spec itself.
+            let locked = lock.packages.iter();
+            let of_name = locked.filter(|it| it.value.name.as_ref() == name);
+            let places = of_name.map(|package| package.place.clone());
+            places.map(RequiredBy::Spec).collect()
+        }
+    }
 }

@@ -38,9 +38,11 @@ impl<'a> Standalone<'a> {
         let store = Store::open(invocation, process)?;
         let text = launch::find_spec(invocation, process)?;
         let decided = launch::decide(&text, &store, invocation, process, &mut Log(invocation));
-        // Where the wheels are not at hand, take the environment that a warm launch would use.
-        let Decided { spec, plan, .. } = decided
-            .or_else(|error| launch::recalled(&text, &store, invocation, process).ok_or(error))?;
+        let Decided { spec, plan, .. } = match decided {
+            Ok(decided) if decided.plan.unavailable.is_none() => decided,
+            // Where the wheels are not at hand, take the environment that a warm launch would use.
+            missing => launch::recalled(&text, &store, invocation, process).map_or(missing, Ok)?,
+        };
         let kept = store.keep_wheels()?;
         Ok(Self {
             plan,

@@ -128,6 +128,35 @@ fn tools_use_an_environment_that_was_fetched_without_the_setting() {
 }
 
 #[test]
+fn so_they_do_for_a_lock_and_for_a_list_of_wheels() {
+    let (world, index) = (world(), PackageIndex::start(wheels()));
+    let lock = ["-vpython-fetch", "-vpython-tool", "lock", "tool.py"];
+    let locked = launch(&world, &index, &lock).run();
+    assert_eq!(locked.code, Some(0), "{locked}");
+    world.write("listed.py", "import a, b\nprint(a.VERSION, b.VERSION)\n");
+    let list =
+        "wheel < name: 'a' version: '2' >\nwheel < name: 'b' version: '1' >\n# vpython: no-seed\n";
+    world.write("listed.py.vpython3", list);
+    for script in ["tool.py", "listed.py"] {
+        let words = ["-vpython-fetch", script];
+        launch(&world, &index, &words).run().prints("2 1\n");
+        let out = format!("{script}.out");
+        let exported = world
+            .vpython(["-vpython-tool", "export", &out, script])
+            .run();
+        exported.expect(0, &format!("[WORLD]/work/{out}\n"), "");
+        // What the spec requires itself is marked in the environment.
+        let requested = |environment: &std::path::Path| {
+            let entries = walkdir::WalkDir::new(environment).into_iter().flatten();
+            let names = entries.filter(|entry| entry.file_name() == "REQUESTED");
+            names.count()
+        };
+        let expected = if script == "tool.py" { 1 } else { 2 };
+        assert_eq!(requested(&world.path(&out)), expected, "{script}");
+    }
+}
+
+#[test]
 fn verify_says_that_it_reads_no_index() {
     let (world, index) = (world(), PackageIndex::start(wheels()));
     let words = ["-vpython-fetch", "-vpython-tool", "verify", "tool.py"];
