@@ -9,7 +9,7 @@ use tracing::info;
 use super::{Decided, Recorder};
 use crate::interpreter::{InterpreterChoice, Source, Taken};
 use crate::invocation::Invocation;
-use crate::plan::{Key, PlannedWheel, by_directory};
+use crate::plan::{PlannedWheel, by_directory};
 use crate::spec::{Spec, SpecKind, SpecText};
 
 /// The maximum number of skipped interpreters to list.
@@ -25,7 +25,7 @@ impl Recorder for Log<'_> {
         self.0.warn(warnings);
     }
 
-    fn is_warm(&mut self, _: &Key, environment: &Path) {
+    fn is_warm(&mut self, environment: &Path) {
         info!(
             "nothing has changed since the last launch; using its environment `{}`",
             environment.display()

@@ -8,7 +8,7 @@ use tracing::info_span;
 use crate::interpreter::InterpreterChoice;
 use crate::invocation::Invocation;
 use crate::memo::{self, Inputs, Memo, MemoName};
-use crate::plan::{self, Evidence, Key, Plan};
+use crate::plan::{self, Evidence, Plan};
 use crate::process::Process;
 use crate::spec::{Spec, SpecText};
 use crate::store::{Entry, Store};
@@ -20,7 +20,7 @@ pub trait Recorder {
     fn warn<'w>(&mut self, warnings: impl IntoIterator<Item = &'w String>);
 
     /// The launch is warm: it reuses this environment.
-    fn is_warm(&mut self, key: &Key, environment: &Path);
+    fn is_warm(&mut self, environment: &Path);
 
     /// The launch is cold, for the reason that `why` returns as a clause.
     fn is_cold(&mut self, why: impl FnOnce() -> String);
@@ -47,7 +47,7 @@ pub fn recall(
 ) -> Option<(Memo, Entry)> {
     match info_span!("recall the last launch").in_scope(|| Memo::recall(store, memo, process)) {
         Ok((known, entry)) => {
-            recorder.is_warm(&known.key, &entry.path);
+            recorder.is_warm(&entry.path);
             Some((known, entry))
         }
         Err(miss) => {

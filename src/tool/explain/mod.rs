@@ -298,7 +298,7 @@ impl Recorder for Explanation {
         self.warnings.extend(warnings.into_iter().cloned());
     }
 
-    fn is_warm(&mut self, _: &Key, _: &Path) {
+    fn is_warm(&mut self, _: &Path) {
         self.outlook = Outlook::Hit;
     }
 
