@@ -30,16 +30,22 @@ impl Metadata {
     /// It is not a zip archive, has no `METADATA`, or its metadata belongs to another project or
     /// version than its file name says.
     pub fn of_wheel(path: &Path, name: &WheelName) -> Result<Self> {
-        Self::of_file(&fs::open_regular(path)?, path, name)
+        let file = fs::open_regular(path)?;
+        Self::of_file(&file, name).with_context(|| Self::cannot_read(path))
     }
 
-    /// Like [`Self::of_wheel`], of an open file. Errors name it `path`.
+    /// Returns the title of an error about a wheel that cannot be read.
+    #[must_use]
+    pub fn cannot_read(path: &Path) -> String {
+        format!("cannot read `{}` as a wheel", path.display())
+    }
+
+    /// Like [`Self::of_wheel`], of an open file. Errors do not name it.
     ///
     /// # Errors
     /// Those of [`Self::of_wheel`].
-    pub fn of_file(file: &File, path: &Path, name: &WheelName) -> Result<Self> {
-        let read = || Self::of_source(Source::file(file)?, name);
-        read().with_context(|| format!("cannot read `{}` as a wheel", path.display()))
+    pub fn of_file(file: &File, name: &WheelName) -> Result<Self> {
+        Self::of_source(Source::file(file)?, name)
     }
 
     /// Like [`Self::of_wheel`], of the bytes of the wheel.

@@ -46,10 +46,18 @@ struct Known {
 
 /// What is known about a file that cannot be read as a wheel.
 pub(super) struct Broken {
-    /// The error, in one line.
+    /// The error, in one line that does not name the file.
     pub why: String,
     /// What it is instead.
     pub impostor: Option<Impostor>,
+}
+
+impl Broken {
+    /// Returns why it is skipped, as a sentence.
+    pub fn describe(&self) -> String {
+        self.impostor
+            .map_or_else(|| self.why.clone(), |impostor| format!("it {impostor}"))
+    }
 }
 
 impl Index {

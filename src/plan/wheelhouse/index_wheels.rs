@@ -194,7 +194,8 @@ impl IndexWheels {
             }
         }
         let shown = self.wheels[number].shown_path();
-        Metadata::of_file(self.download(number)?.file(), &shown, name)
+        Metadata::of_file(self.download(number)?.file(), name)
+            .with_context(|| Metadata::cannot_read(&shown))
     }
 }
 

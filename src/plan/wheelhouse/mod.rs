@@ -16,7 +16,7 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pep508_rs::PackageName;
 use rayon::prelude::*;
 use tracing::debug;
@@ -129,13 +129,10 @@ impl Wheelhouse {
         for wheel in wheels {
             if let Err(error) = self.metadata(&wheel) {
                 let path = self.path(&wheel);
-                // The warning names the file already.
-                let title = format!("cannot read `{}` as a wheel: ", path.display());
-                let why = report::one_line(&error);
-                let why = self.impostor(&wheel).map_or_else(
-                    || why.strip_prefix(&title).unwrap_or(&why).to_owned(),
-                    |impostor| format!("it {impostor}"),
-                );
+                let why = match self.broken(&wheel) {
+                    Some(broken) => broken.describe(),
+                    None => report::one_line(&error),
+                };
                 skipped_files.push(SkippedFile { path, why });
             }
         }
@@ -221,13 +218,16 @@ impl Wheelhouse {
 
     /// Returns what a file is that cannot be read as a wheel, if it is recognized.
     pub fn impostor(&self, wheel: &WheelFile) -> Option<Impostor> {
-        let known = match wheel.place {
-            Place::Directory(directory) => {
-                self.directories[directory].index.broken(&wheel.file_name)
-            }
-            Place::Index(_) => None,
+        self.broken(wheel)
+            .map_or_else(|| Impostor::at(&self.path(wheel)), |broken| broken.impostor)
+    }
+
+    /// Returns what is known about a wheel in a directory that this run could not read.
+    fn broken(&self, wheel: &WheelFile) -> Option<&Broken> {
+        let Place::Directory(directory) = wheel.place else {
+            return None;
         };
-        known.map_or_else(|| Impostor::at(&self.path(wheel)), |broken| broken.impostor)
+        self.directories[directory].index.broken(&wheel.file_name)
     }
 
     /// Checks whether a file is a Git LFS pointer.
@@ -269,10 +269,11 @@ impl Wheelhouse {
             return Ok(known);
         }
         if let Some(broken) = index.broken(&wheel.file_name) {
-            return Err(Failure::new(&broken.why).into());
+            let failure = Failure::new(Metadata::cannot_read(&path));
+            return Err(failure.because(&broken.why).into());
         }
         let file = fs::open_regular(&path)?;
-        let metadata = Metadata::of_file(&file, &path, &wheel.name);
+        let metadata = Metadata::of_file(&file, &wheel.name);
         match &metadata {
             Ok(metadata) => index.set_metadata(&wheel.file_name, metadata),
             Err(error) => {
@@ -280,7 +281,7 @@ impl Wheelhouse {
                 index.set_broken(&wheel.file_name, Broken { why, impostor });
             }
         }
-        metadata
+        metadata.with_context(|| Metadata::cannot_read(&path))
     }
 
     /// Returns the digests of wheels, in their order. Those that are not cached are computed on all
