@@ -51,10 +51,13 @@ mod store;
 mod tool;
 mod wheel;
 
-/// Runs the command line of this process. Returns its exit code, unless the process becomes python.
+use std::ffi::OsString;
+
+/// Runs a command line of this process, which starts with the name of the program. Returns its exit
+/// code, unless the process becomes python.
 #[must_use]
-pub fn run() -> i32 {
-    let process = process::Process::capture();
+pub fn run(words: impl Iterator<Item = OsString>) -> i32 {
+    let process = process::Process::capture(words);
     if let Some(name) = &process.name {
         report::set_program(name);
     }

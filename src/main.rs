@@ -7,10 +7,9 @@
 //! `/proc/self/maps`, which accounts for half of the system calls of a warm launch.
 #![no_main]
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{OsString, c_char, c_int};
 
-/// The function that the C library calls to start the program. It ignores its arguments: on Linux
-/// the standard library captures them in the initialisation array, before `main`.
+/// The function that the C library calls to start the program.
 // The only item that needs this allowance: the linker must see the name unmangled, and the program
 // must define no other `main`.
 #[allow(
@@ -18,6 +17,34 @@ use std::ffi::{c_char, c_int};
     reason = "an unmangled `main` is what the C library calls"
 )]
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
-    vpython::run()
+pub extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
+    vpython::run(command_line(count, words))
+}
+
+/// Returns the words of the command line. The standard library has them: glibc passes them to its
+/// initialisation array, which runs before `main`.
+#[cfg(target_env = "gnu")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the words are handed to `process.rs` from here, on each C library"
+)]
+fn command_line(_: c_int, _: *const *const c_char) -> impl Iterator<Item = OsString> {
+    std::env::args_os()
+}
+
+/// Returns the words of the command line. Without glibc, the standard library gets them from its own
+/// runtime only, which this program does not start.
+#[cfg(not(target_env = "gnu"))]
+#[allow(
+    unsafe_code,
+    reason = "C passes `main` the number of words, and a pointer to each"
+)]
+fn command_line(count: c_int, words: *const *const c_char) -> impl Iterator<Item = OsString> {
+    use std::ffi::CStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    (0..usize::try_from(count).unwrap_or(0)).map(move |index| {
+        let word = unsafe { CStr::from_ptr(*words.add(index)) };
+        std::ffi::OsStr::from_bytes(word.to_bytes()).to_owned()
+    })
 }

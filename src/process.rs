@@ -99,16 +99,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Captures the inputs of this process. Call it once, before any file is opened: it also
-    /// reopens closed standard streams.
+    /// Captures the inputs of this process; `words` is its command line, which starts with the name
+    /// of the program. Call it once, before any file is opened: it also reopens closed standard
+    /// streams.
     #[must_use]
     #[allow(
         clippy::disallowed_methods,
         reason = "the only function that reads the environment"
     )]
-    pub fn capture() -> Self {
+    pub fn capture(mut words: impl Iterator<Item = OsString>) -> Self {
         hold_closed_streams();
-        let mut words = std::env::args_os();
         let executable = std::env::current_exe().ok();
         let next_to_program = executable
             .iter()

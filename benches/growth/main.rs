@@ -36,7 +36,7 @@ fn main() {
         .next()
         .is_some_and(|name| name == PROGRAM)
     {
-        std::process::exit(vpython::run());
+        std::process::exit(vpython::run(std::env::args_os()));
     }
     let words: Vec<String> = std::env::args()
         .skip(1)
