@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::{
     Marks, create_dir, create_dir_all, inode, is_immovable, is_not_found, link_metadata, list,
@@ -121,16 +121,10 @@ impl StagedDir {
 
     /// Exchanges the two directories. Returns the new path of the old one.
     fn exchange(&self) -> Result<PathBuf> {
-        match renameat2(
-            AT_FDCWD,
-            &self.path,
-            AT_FDCWD,
-            &self.place,
-            RenameFlags::RENAME_EXCHANGE,
-        ) {
+        match renameat_with(CWD, &self.path, CWD, &self.place, RenameFlags::EXCHANGE) {
             Ok(()) => Ok(self.path.clone()),
             // The file system does not support it, or a container refuses the call.
-            Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP | Errno::EPERM) => {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {
                 let old = beside(&self.place, "old");
                 remove_dir_all(&old)?;
                 rename(&self.place, &old)?;
