@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, bail, ensure};
-use icu_normalizer::DecomposingNormalizerBorrowed;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::fs::Digest;
 use crate::wheel::{Member, MemberReader, Source};
@@ -41,10 +41,13 @@ pub fn folded(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
         return Cow::Owned(name.to_ascii_lowercase());
     }
-    let normalizer = DecomposingNormalizerBorrowed::new_nfkd();
     // Upper case first, so that `ß` and `ſ` fold as on these file systems.
-    let lower = normalizer.normalize(name).to_uppercase().to_lowercase();
-    Cow::Owned(normalizer.normalize(&lower).into_owned())
+    let lower = name
+        .nfkd()
+        .collect::<String>()
+        .to_uppercase()
+        .to_lowercase();
+    Cow::Owned(lower.nfkd().collect())
 }
 
 /// Returns the indexes of the members that repeat an earlier member with the same name and content.
