@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::{Page, page, pages, prose, root};
 
 /// The first parts of the paths that documents name in backticks.
-const NAMED: [&str; 4] = [".ci/", "benches/", "tests/it/", "testdata/"];
+const NAMED: [&str; 5] = [".ci/", "benches/", "packaging/", "tests/it/", "testdata/"];
 
 /// Returns the targets of the links of a page, each with its line.
 fn links(page: &Page) -> Vec<(usize, String)> {
