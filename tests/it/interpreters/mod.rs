@@ -1,5 +1,6 @@
 //! The interpreter of a spec, and the search for it.
 
+mod beside;
 mod named;
 mod probed;
 
@@ -158,35 +159,6 @@ fn a_shim_is_resolved_by_reading_pyenvs_files() {
     std::fs::remove_file(world.path(".python-version")).unwrap();
     launch().within("/").run().prints("[VERSION]\n");
     assert!(!world.path("was-run").exists());
-}
-
-#[test]
-fn vpython_under_the_name_of_python_is_not_run() {
-    let world = World::new();
-    for (name, is_link) in [("linked", true), ("copied", false)] {
-        let path = world.outside(&format!("{name}/python3"));
-        std::fs::create_dir(path.parent().unwrap()).unwrap();
-        if is_link {
-            symlink(env!("CARGO_BIN_EXE_vpython"), &path).unwrap();
-        } else {
-            world.copy_vpython(&format!("{name}/python3"));
-        }
-        let search_path = format!(
-            "{}:{}",
-            path.parent().unwrap().display(),
-            world.search_path()
-        );
-        world
-            .vpython(["-c", SHOW])
-            .env("PATH", &search_path)
-            .run()
-            .prints("[VERSION]\n");
-        world
-            .program(&path, ["-c", SHOW])
-            .env("PATH", &search_path)
-            .run()
-            .prints("[VERSION]\n");
-    }
 }
 
 #[test]
