@@ -43,6 +43,7 @@ impl Facts {
                 // The default of Linux builds, and of no others.
                 wide_unicode: major == 2
                     && !matches!(platform.system, System::MacOs { .. } | System::Windows),
+                nonstandard: false,
                 pointer_bits: if NARROW.contains(&machine) { 32 } else { 64 },
             },
             libc: match platform.system {
@@ -290,6 +291,22 @@ mod tests {
             (
                 "manylinux1_i686",
                 "linux_i686 manylinux_2_5_i686 manylinux1_i686",
+            ),
+            (
+                "manylinux_2_17_armv7l",
+                "linux_armv7l manylinux_2_17_armv7l manylinux2014_armv7l",
+            ),
+            (
+                "manylinux_2_17_ppc64le",
+                "linux_ppc64le manylinux_2_17_ppc64le manylinux2014_ppc64le",
+            ),
+            (
+                "manylinux2014_s390x",
+                "linux_s390x manylinux_2_17_s390x manylinux2014_s390x",
+            ),
+            (
+                "musllinux_1_0_riscv64",
+                "linux_riscv64 musllinux_1_0_riscv64",
             ),
             (
                 "musllinux_1_1_x86_64",

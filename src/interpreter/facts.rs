@@ -59,6 +59,10 @@ pub struct Abi {
     /// Python 2 only: built with four-byte characters; part of its ABI.
     #[serde(default)]
     pub wide_unicode: bool,
+    /// A 32-bit build that no manylinux wheel fits: these are for i386, and for ARM with hard
+    /// floating point.
+    #[serde(default)]
+    pub nonstandard: bool,
     /// 32 or 64.
     pub pointer_bits: u32,
 }
@@ -91,18 +95,41 @@ impl Facts {
         &self.markers.python_full_version().version
     }
 
+    /// Returns the implementation for messages: `CPython`, or `free-threaded CPython`.
+    pub(super) fn implementation_title(&self) -> String {
+        let threads = if self.abi.free_threaded {
+            "free-threaded "
+        } else {
+            ""
+        };
+        format!("{threads}{}", self.markers.platform_python_implementation())
+    }
+
     /// Returns the title for messages: `CPython 3.11.7 on linux x86_64`.
     #[must_use]
     pub fn title(&self) -> String {
-        let platform = self
-            .elsewhere
-            .clone()
-            .unwrap_or_else(|| self.platform.replacen('-', " ", 1));
+        let here = || match self.linux_machine() {
+            Some(machine) => format!("linux {machine}"),
+            None => self.platform.replacen('-', " ", 1),
+        };
+        let platform = self.elsewhere.clone().unwrap_or_else(here);
         format!(
             "{} {} on {platform}",
-            self.markers.platform_python_implementation(),
+            self.implementation_title(),
             self.version_title()
         )
+    }
+
+    /// Returns the machine that it is built for, by its name in wheel tags; `None` on another system
+    /// than Linux. A 32-bit build may run on a 64-bit kernel, of which its platform is.
+    #[must_use]
+    pub fn linux_machine(&self) -> Option<&str> {
+        let machine = self.platform.strip_prefix("linux-")?;
+        Some(match (machine, self.abi.pointer_bits) {
+            ("x86_64", 32) => "i686",
+            ("aarch64", 32) => "armv8l",
+            _ => machine,
+        })
     }
 
     /// Checks whether it is a Python 2.
@@ -198,6 +225,7 @@ pub(crate) mod tests {
                 pymalloc: true,
                 free_threaded: false,
                 wide_unicode: major == 2,
+                nonstandard: false,
                 pointer_bits: 64,
             },
             libc: Libc::Glibc {
@@ -232,10 +260,20 @@ pub(crate) mod tests {
         assert_eq!(facts([3, 15, 0]).unsupported(), None);
         let why = "it is CPython 3.5.10, but vpython supports CPython 2.7, and 3.6 and later";
         assert_eq!(facts([3, 5, 10]).unsupported().as_deref(), Some(why));
+        let mut pypy = facts([3, 10, 14]);
+        let markers = pypy.markers.clone();
+        pypy.markers = markers.with_platform_python_implementation("PyPy");
+        let why = "it is PyPy 3.10.14, but vpython supports CPython 2.7, and 3.6 and later";
+        assert_eq!(pypy.unsupported().as_deref(), Some(why));
     }
 
     #[test]
     fn the_title_has_version_and_platform() {
         assert_eq!(facts([3, 12, 1]).title(), "CPython 3.12.1 on linux x86_64");
+        let mut facts = facts([3, 13, 1]);
+        facts.abi.free_threaded = true;
+        facts.abi.pointer_bits = 32;
+        let title = "free-threaded CPython 3.13.1 on linux i686";
+        assert_eq!(facts.title(), title);
     }
 }

@@ -7,6 +7,7 @@ The module `platform` is not used: in old versions it starts processes.
 import io
 import json
 import os
+import struct
 import sys
 import sysconfig
 
@@ -64,11 +65,27 @@ def base_executable():
                 settings = dict([part.strip() for part in line.split("=", 1)] for line in file if "=" in line)
         except (IOError, OSError):
             continue
-        for name in (os.path.basename(real), "python%d.%d" % sys.version_info[:2], "python3", "python"):
+        names = [os.path.basename(real), "python%d.%d" % sys.version_info[:2], "python3", "python"]
+        # A normal build of the same version may be in the same directory.
+        if sysconfig.get_config_var("Py_GIL_DISABLED"):
+            names.insert(0, "python%d.%dt" % sys.version_info[:2])
+        for name in names:
             original = os.path.join(directory, settings.get("home", ""), name)
             if os.path.isfile(original):
                 return os.path.realpath(original)
     return real
+
+
+def is_nonstandard():
+    """Returns whether no manylinux wheel fits a 32-bit build, as `packaging` decides it: by the ELF header."""
+    if sys.maxsize > 2**32:
+        return False
+    with open(sys.executable, "rb") as file:
+        header = file.read(40)
+    machine, flags = struct.unpack("<18xH16xI", header)
+    is_i386 = machine == 3
+    is_hard_float_arm = machine == 40 and flags & 0xFF000400 == 0x05000400
+    return not (header[4:6] == b"\x01\x01" and (is_i386 or is_hard_float_arm))
 
 
 def bundled():
@@ -108,6 +125,7 @@ def main():
                     "pymalloc": pymalloc is None or bool(pymalloc),
                     "free_threaded": bool(config("Py_GIL_DISABLED")),
                     "wide_unicode": str is bytes and sys.maxunicode > 0xFFFF,
+                    "nonstandard": sys.platform.startswith("linux") and is_nonstandard(),
                     "pointer_bits": 64 if sys.maxsize > 2**32 else 32,
                 },
                 "libc": {kind: {"major": int(major_minor[0]), "minor": int(major_minor[1])}} if major_minor else kind,

@@ -212,7 +212,124 @@ pub(super) fn by_origin(from: &Path, to: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use object::Endianness::{Big, Little};
+    use object::elf::{
+        DT_NULL, EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64, PT_DYNAMIC,
+    };
+
     use super::*;
+
+    const RUN_PATH: &str = "/somewhere/else/lib";
+
+    /// A dynamically linked file that is being written.
+    struct Writer {
+        is_64: bool,
+        endian: Endianness,
+        bytes: Vec<u8>,
+    }
+
+    impl Writer {
+        fn half(&mut self, value: u16) {
+            self.bytes.extend(self.endian.write_u16_bytes(value));
+        }
+
+        fn word(&mut self, value: u32) {
+            self.bytes.extend(self.endian.write_u32_bytes(value));
+        }
+
+        /// Writes numbers of the size of an address.
+        fn addresses(&mut self, values: &[usize]) {
+            for value in values {
+                if self.is_64 {
+                    let value = u64::try_from(*value).unwrap();
+                    self.bytes.extend(self.endian.write_u64_bytes(value));
+                } else {
+                    self.word(u32::try_from(*value).unwrap());
+                }
+            }
+        }
+
+        /// Writes the header of a segment, whose address is its offset.
+        fn segment(&mut self, kind: u32, start: usize, size: usize) {
+            self.word(kind);
+            if self.is_64 {
+                self.word(0);
+            }
+            self.addresses(&[start, start, start, size, size]);
+            if !self.is_64 {
+                self.word(0);
+            }
+            self.addresses(&[1]);
+        }
+    }
+
+    /// Returns a file that needs `libx.so` and has a run path, which fills the space of
+    /// [`RUN_PATH`].
+    fn file((is_64, endian, machine): (bool, Endianness, u16), tag: u32, path: &str) -> Vec<u8> {
+        let (header, segment, entry) = if is_64 { (64, 56, 16) } else { (52, 32, 8) };
+        let dynamic = header + 2 * segment;
+        let strings = dynamic + 5 * entry;
+        let padding = "\0".repeat(RUN_PATH.len() - path.len());
+        let table = format!("\0libx.so\0{path}{padding}\0");
+        let mut to = Writer {
+            is_64,
+            endian,
+            bytes: b"\x7fELF".to_vec(),
+        };
+        let class = if is_64 { 2 } else { 1 };
+        let order = if endian == Big { 2 } else { 1 };
+        to.bytes.extend([class, order, 1]);
+        to.bytes.resize(16, 0);
+        to.half(3);
+        to.half(machine);
+        to.word(1);
+        to.addresses(&[0, header, 0]);
+        to.word(0);
+        for size in [header, segment, 2, 0, 0, 0] {
+            to.half(u16::try_from(size).unwrap());
+        }
+        to.segment(PT_LOAD, 0, strings + table.len());
+        to.segment(PT_DYNAMIC, dynamic, 5 * entry);
+        for (tag, value) in [
+            (DT_NEEDED, 1),
+            (tag, 1 + "libx.so\0".len()),
+            (DT_STRTAB, strings),
+            (DT_STRSZ, table.len()),
+            (DT_NULL, 0),
+        ] {
+            to.addresses(&[usize::try_from(tag).unwrap(), value]);
+        }
+        to.bytes.extend(table.bytes());
+        to.bytes
+    }
+
+    #[test]
+    fn run_paths_of_each_machine_are_read_and_written() {
+        let rows = [
+            (true, Little, EM_X86_64, "x86_64"),
+            (true, Little, EM_AARCH64, "aarch64"),
+            (true, Little, EM_RISCV, "riscv64"),
+            (true, Little, EM_PPC64, "ppc64le"),
+            (true, Big, EM_S390, "s390x"),
+            (false, Little, EM_386, "i686"),
+            (false, Little, EM_ARM, "armv7l"),
+        ];
+        for (is_64, endian, machine, name) in rows {
+            let machine = (is_64, endian, machine);
+            for tag in [DT_RPATH, DT_RUNPATH] {
+                let bytes = file(machine, tag, RUN_PATH);
+                let elf = Elf::parse(bytes.clone()).unwrap();
+                assert_eq!(elf.needed, ["libx.so"], "{name}");
+                assert_eq!(elf.run_path().unwrap(), [RUN_PATH], "{name}");
+                let new = ["$ORIGIN/lib".to_owned()];
+                let same = elf.with_run_path(&new, Precedence::Same).unwrap();
+                assert_eq!(same, file(machine, tag, &new[0]), "{name}");
+                let elf = Elf::parse(bytes).unwrap();
+                let first = elf.with_run_path(&new, Precedence::First).unwrap();
+                assert_eq!(first, file(machine, DT_RPATH, &new[0]), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn a_directory_is_named_relative_to_the_file() {

@@ -4,9 +4,11 @@ use crate::interpreter::{Facts, Libc};
 
 /// Returns the platforms whose wheels an interpreter accepts, best first.
 pub fn platforms(facts: &Facts) -> Vec<String> {
+    if let Some(machine) = facts.linux_machine() {
+        return linux(machine, facts);
+    }
     let platform = facts.platform.replace(['-', '.', ' '], "_");
     match platform.split_once('_') {
-        Some(("linux", machine)) => linux(machine, facts),
         Some(("macosx", rest)) => macos(rest).unwrap_or_default(),
         _ => vec![platform],
     }
@@ -15,12 +17,6 @@ pub fn platforms(facts: &Facts) -> Vec<String> {
 /// Returns the platforms of a Linux system: plain `linux`, for wheels built on that system, then
 /// those of its C library from its own version down.
 fn linux(machine: &str, facts: &Facts) -> Vec<String> {
-    // A 32-bit python may run on a 64-bit kernel.
-    let machine = match (machine, facts.abi.pointer_bits) {
-        ("x86_64", 32) => "i686",
-        ("aarch64", 32) => "armv8l",
-        (machine, _) => machine,
-    };
     let machines = if machine == "armv8l" {
         vec!["armv8l", "armv7l"]
     } else {
@@ -32,6 +28,7 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
         .collect();
     for machine in &machines {
         match facts.libc {
+            Libc::Glibc { .. } if facts.abi.nonstandard => {}
             Libc::Glibc { major, minor } => platforms.extend(manylinux(machine, major, minor)),
             Libc::Musl { major, minor } => {
                 platforms.extend(
@@ -189,13 +186,73 @@ mod tests {
                 "manylinux2014_aarch64"
             ]
         );
-        facts.platform = "linux-x86_64".into();
+    }
+
+    #[test]
+    fn each_machine_has_its_platforms() {
+        let glibc = |minor| Libc::Glibc { major: 2, minor };
+        let musl = Libc::Musl { major: 1, minor: 1 };
+        let oldest_17 = "linux_M manylinux_2_18_M manylinux_2_17_M manylinux2014_M";
+        let of_musl = "linux_M musllinux_1_1_M musllinux_1_0_M";
+        let armv8l = "linux_armv8l linux_armv7l manylinux_2_17_armv8l manylinux2014_armv8l \
+                      manylinux_2_17_armv7l manylinux2014_armv7l";
+        // The kernel's machine, the bits of the interpreter, and its C library.
+        let rows = [
+            ("aarch64", 64, glibc(18), oldest_17),
+            ("armv7l", 32, glibc(18), oldest_17),
+            ("ppc64le", 64, glibc(18), oldest_17),
+            ("riscv64", 64, glibc(18), oldest_17),
+            ("s390x", 64, glibc(18), oldest_17),
+            (
+                "i686",
+                32,
+                glibc(5),
+                "linux_i686 manylinux_2_5_i686 manylinux1_i686",
+            ),
+            (
+                "x86_64",
+                32,
+                glibc(5),
+                "linux_i686 manylinux_2_5_i686 manylinux1_i686",
+            ),
+            ("armv8l", 32, glibc(17), armv8l),
+            ("aarch64", 32, glibc(17), armv8l),
+            ("mips64", 64, glibc(18), "linux_mips64"),
+            ("aarch64", 64, musl.clone(), of_musl),
+            ("armv7l", 32, musl.clone(), of_musl),
+            ("ppc64le", 64, musl.clone(), of_musl),
+            ("riscv64", 64, musl.clone(), of_musl),
+            ("s390x", 64, musl.clone(), of_musl),
+            (
+                "x86_64",
+                32,
+                musl,
+                "linux_i686 musllinux_1_1_i686 musllinux_1_0_i686",
+            ),
+        ];
+        for (machine, bits, libc, expected) in rows {
+            let mut facts = facts([3, 11, 7]);
+            facts.platform = format!("linux-{machine}");
+            facts.abi.pointer_bits = bits;
+            facts.libc = libc;
+            let expected = expected.replace('M', machine);
+            assert_eq!(
+                platforms(&facts).join(" "),
+                expected,
+                "{machine}, {bits} bits"
+            );
+        }
+    }
+
+    #[test]
+    fn no_manylinux_wheel_fits_another_calling_convention() {
+        let mut facts = facts([3, 11, 7]);
+        facts.platform = "linux-armv7l".into();
         facts.abi.pointer_bits = 32;
-        assert_eq!(
-            platforms(&facts)[..2],
-            ["linux_i686", "manylinux_2_18_i686"],
-            "a 32-bit python on a 64-bit kernel"
-        );
+        facts.abi.nonstandard = true;
+        assert_eq!(platforms(&facts), ["linux_armv7l"]);
+        facts.libc = Libc::Musl { major: 1, minor: 0 };
+        assert_eq!(platforms(&facts), ["linux_armv7l", "musllinux_1_0_armv7l"]);
     }
 
     #[test]

@@ -20,14 +20,14 @@ const TOP: &str = "./";
 const HEADER: u64 = 60;
 const SIZE: u64 = 48;
 
-/// Writes the package for an interpreter of this platform, for example `linux-x86_64`.
+/// Writes the package for an interpreter of this machine, for example `x86_64`.
 pub(super) fn write(
     contents: &Contents,
     package: &Package,
-    platform: &str,
+    machine: &str,
     to: &mut (impl Write + Seek),
 ) -> Result<()> {
-    let arch = package.arch(Manager::Dpkg, platform)?;
+    let arch = package.arch(Manager::Dpkg, machine)?;
     let items = contents.as_installed();
     let control = control(contents, package, &arch, &items);
     // `control.tar.gz` is small, so it is built in memory.

@@ -56,7 +56,9 @@ pub fn pack(order: &Order, environment: &Standalone, process: &Process) -> Resul
     let contents = members
         .and_then(|members| contents(order, &environment.plan, staged.path(), members))
         .with_context(|| format!("cannot pack `{}`", order.output.display()))?;
-    write(order, &contents, &environment.plan.interpreter.platform)
+    let interpreter = &environment.plan.interpreter;
+    let machine = interpreter.linux_machine();
+    write(order, &contents, machine.unwrap_or(&interpreter.platform))
 }
 
 /// Returns the members of the environment in the directory `staged`, after warning of paths that do
@@ -107,17 +109,17 @@ fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> 
     Contents::new(staged.to_path_buf(), manifest, order.time)
 }
 
-/// Writes the output file for an interpreter of this platform.
-fn write(order: &Order, contents: &Contents, platform: &str) -> Result<()> {
+/// Writes the output file for an interpreter of this machine.
+fn write(order: &Order, contents: &Contents, machine: &str) -> Result<()> {
     fs::replace_by(&order.output, MODE, |file| match &order.archive {
         Archive::Tar(compression) => {
             buffered(file, |file| tar::write(contents, *compression, file))
         }
         Archive::Zip => buffered(file, |file| zip::write(contents, file)),
         Archive::Deb(package) => {
-            buffered(file, |file| deb::write(contents, package, platform, file))
+            buffered(file, |file| deb::write(contents, package, machine, file))
         }
-        Archive::Rpm(package) => rpm::write(contents, package, platform, file),
+        Archive::Rpm(package) => rpm::write(contents, package, machine, file),
     })
 }
 

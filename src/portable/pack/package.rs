@@ -72,17 +72,17 @@ impl Package {
         }
     }
 
-    /// Returns the architecture for an interpreter of this platform, for example `linux-x86_64`.
+    /// Returns the architecture for an interpreter of this machine, for example `x86_64`.
     ///
     /// # Errors
     /// Returns an error if the package manager has no name for the architecture.
-    pub fn arch(&self, manager: Manager, platform: &str) -> Result<String, Failure> {
+    pub fn arch(&self, manager: Manager, machine: &str) -> Result<String, Failure> {
         self.arch
             .clone()
-            .or_else(|| manager.machine(platform).map(str::to_owned))
+            .or_else(|| manager.machine(machine).map(str::to_owned))
             .ok_or_else(|| {
                 let failure = Failure::new(format!(
-                    "cannot determine the architecture of {} for `{platform}`",
+                    "cannot determine the architecture of {} for `{machine}`",
                     manager.title()
                 ));
                 failure.hint("pass the architecture with `--arch`")

@@ -14,7 +14,7 @@ pub(super) enum Manager {
     Dpkg,
 }
 
-/// The names of architectures: in Linux's `sysconfig.get_platform()`, in rpm, and in Debian.
+/// The names of architectures: in wheel tags, in rpm, and in Debian.
 const MACHINES: [[&str; 3]; 8] = [
     ["x86_64", "x86_64", "amd64"],
     ["aarch64", "aarch64", "arm64"],
@@ -51,11 +51,14 @@ impl Manager {
         }
     }
 
-    /// Its name for the architecture of a platform such as `linux-x86_64`, if it has one.
-    pub fn machine(self, platform: &str) -> Option<&'static str> {
-        let machine = platform
-            .rsplit_once('-')
-            .map_or(platform, |(_, machine)| machine);
+    /// Its name for the architecture of a machine such as `x86_64`, if it has one.
+    pub fn machine(self, machine: &str) -> Option<&'static str> {
+        // A 32-bit python on a 64-bit ARM runs the programs of `armv7l`.
+        let machine = if machine == "armv8l" {
+            "armv7l"
+        } else {
+            machine
+        };
         MACHINES
             .iter()
             .find(|row| row[0] == machine)
@@ -210,4 +213,28 @@ pub(super) fn is_deb_version(version: &str) -> bool {
         && upstream.starts_with(|letter: char| letter.is_ascii_digit())
         && of(upstream, ".+~-")
         && of(revision, ".+~")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_package_manager_has_a_name_for_each_machine() {
+        let rows = [
+            ("x86_64", Some("x86_64"), Some("amd64")),
+            ("aarch64", Some("aarch64"), Some("arm64")),
+            ("i686", Some("i686"), Some("i386")),
+            ("armv7l", Some("armv7hl"), Some("armhf")),
+            ("armv8l", Some("armv7hl"), Some("armhf")),
+            ("ppc64le", Some("ppc64le"), Some("ppc64el")),
+            ("riscv64", Some("riscv64"), Some("riscv64")),
+            ("s390x", Some("s390x"), Some("s390x")),
+            ("sparc64", None, None),
+        ];
+        for (machine, rpm, debian) in rows {
+            assert_eq!(Manager::Rpm.machine(machine), rpm, "{machine}");
+            assert_eq!(Manager::Dpkg.machine(machine), debian, "{machine}");
+        }
+    }
 }

@@ -241,6 +241,18 @@ fn modules(environment: &Environment) -> impl Iterator<Item = (String, PathBuf)>
     })
 }
 
+/// The machines whose name in `SOABI` differs from that in wheel tags, each with the end of the
+/// system's name there.
+const SOABI_MACHINES: [(&str, &str, &str); 7] = [
+    ("i686", "i386", ""),
+    ("armv6l", "arm", "eabihf"),
+    ("armv7l", "arm", "eabihf"),
+    ("armv8l", "arm", "eabihf"),
+    ("ppc", "powerpc", ""),
+    ("ppc64", "powerpc64", ""),
+    ("ppc64le", "powerpc64le", ""),
+];
+
 /// Returns `sysconfig.get_config_var("SOABI")` of the interpreter.
 fn tag_of(facts: &Facts) -> String {
     let ([major, minor, _], abi) = (facts.release, &facts.abi);
@@ -251,7 +263,53 @@ fn tag_of(facts: &Facts) -> String {
         Libc::Musl { .. } if minor >= 11 => "musl",
         _ => "gnu",
     };
-    let machine = facts.markers.platform_machine();
+    let machine = facts.linux_machine().unwrap_or_default();
+    let other = SOABI_MACHINES.iter().find(|(name, ..)| *name == machine);
+    let (machine, end) = other.map_or((machine, ""), |(_, machine, end)| (*machine, *end));
     let flags = [flag(abi.free_threaded, "t"), flag(abi.debug, "d"), pymalloc].concat();
-    format!("cpython-{major}{minor}{flags}-{machine}-linux-{system}")
+    format!("cpython-{major}{minor}{flags}-{machine}-linux-{system}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interpreter::tests::facts;
+
+    #[test]
+    fn the_abi_is_that_in_the_names_of_extension_modules() {
+        let rows = [
+            ("linux-x86_64", 64, "x86_64-linux-gnu"),
+            ("linux-x86_64", 32, "i386-linux-gnu"),
+            ("linux-i686", 32, "i386-linux-gnu"),
+            ("linux-aarch64", 64, "aarch64-linux-gnu"),
+            ("linux-aarch64", 32, "arm-linux-gnueabihf"),
+            ("linux-armv7l", 32, "arm-linux-gnueabihf"),
+            ("linux-ppc64le", 64, "powerpc64le-linux-gnu"),
+            ("linux-riscv64", 64, "riscv64-linux-gnu"),
+            ("linux-s390x", 64, "s390x-linux-gnu"),
+        ];
+        for (platform, bits, triplet) in rows {
+            let mut facts = facts([3, 13, 1]);
+            facts.platform = platform.into();
+            facts.abi.pointer_bits = bits;
+            assert_eq!(
+                tag_of(&facts),
+                format!("cpython-313-{triplet}"),
+                "{platform}"
+            );
+            facts.abi.free_threaded = true;
+            assert_eq!(
+                tag_of(&facts),
+                format!("cpython-313t-{triplet}"),
+                "{platform}"
+            );
+            facts.libc = Libc::Musl { major: 1, minor: 2 };
+            let triplet = triplet.replace("gnu", "musl");
+            assert_eq!(
+                tag_of(&facts),
+                format!("cpython-313t-{triplet}"),
+                "{platform}"
+            );
+        }
+    }
 }

@@ -152,6 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn machines_have_the_names_of_cipd() {
+        let rows = [
+            ("manylinux_2_17_x86_64", Some("amd64")),
+            ("manylinux_2_17_i686", Some("386")),
+            ("musllinux_1_2_aarch64", Some("arm64")),
+            ("linux_armv7l", Some("armv6l")),
+            ("linux_riscv64", Some("riscv64")),
+            ("linux_ppc64le", None),
+            ("linux_s390x", None),
+        ];
+        for (platform, machine) in rows {
+            let expected = machine.map(|machine| ("linux", machine));
+            assert_eq!(cipd_platform(platform), expected, "{platform}");
+        }
+    }
+
+    #[test]
     fn conditions_in_a_name_decide_where_a_wheel_applies() {
         let rows = [
             ("os", "linux,mac", true),

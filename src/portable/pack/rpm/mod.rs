@@ -31,18 +31,18 @@ const LEAD: usize = 96;
 /// The size of the chunks in which the payload is hashed, in bytes.
 const CHUNK: usize = 1 << 18;
 
-/// Writes the package for an interpreter of this platform, for example `linux-x86_64`.
+/// Writes the package for an interpreter of this machine, for example `x86_64`.
 ///
 /// The payload is last in the file, but the parts before it contain its digests. So it is written
 /// first, at an offset that leaves room for them.
 pub(super) fn write(
     contents: &Contents,
     package: &Package,
-    platform: &str,
+    machine: &str,
     to: &mut (impl Read + Write + Seek),
 ) -> Result<()> {
     let cannot = "cannot write the package";
-    let arch = package.arch(Manager::Rpm, platform)?;
+    let arch = package.arch(Manager::Rpm, machine)?;
     // The sizes of signature and header do not depend on the payload's digests, so a placeholder
     // yields the offset of the payload.
     let items = fields::owned(contents.as_installed());
