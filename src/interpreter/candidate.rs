@@ -9,7 +9,7 @@ use tracing::debug;
 use super::binary::{self, Executable};
 use super::choice::{PassedOver, Source, Taken};
 use super::find::Search;
-use super::version::minor_in_name;
+use super::version::VersionedName;
 use super::{Facts, probe, pyenv};
 use crate::fs::{self, Stamp, Trust};
 use crate::report;
@@ -43,7 +43,7 @@ impl Search<'_> {
                     Some(resolved) => resolved,
                     // pyenv has a shim for each installed version, whether it is selected or not.
                     None if path.file_name().is_some_and(|name| {
-                        minor_in_name(name).is_some() || name == "python2.7"
+                        VersionedName::parse(name).is_some() || name == "python2.7"
                     }) =>
                     {
                         return Ok(None);
@@ -60,6 +60,7 @@ impl Search<'_> {
             Ok(facts) => match self
                 .objection(&facts)
                 .or_else(|| self.unrequested_python2(&facts))
+                .or_else(|| self.free_threading.objection(&facts))
             {
                 None => Some(self.take(facts, found, source)),
                 Some(why) => self.skip(&path, &why),
@@ -95,9 +96,9 @@ impl Search<'_> {
         let version = self
             .version
             .as_ref()
-            .filter(|version| !version.specifiers.contains(facts.version()));
+            .filter(|version| !version.admits(facts));
+        let name = facts.implementation_title();
         let other = version.map(|version| {
-            let name = facts.markers.platform_python_implementation();
             format!(
                 "it is {name} {}, but {} is {}",
                 facts.version(),
@@ -106,10 +107,14 @@ impl Search<'_> {
             )
         });
         facts.unsupported().or(other).or_else(|| {
-            let wanted = self
-                .wanted
-                .filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;
-            let name = facts.markers.platform_python_implementation();
+            let wanted = self.wanted.filter(|wanted| {
+                let PythonRange {
+                    specifiers,
+                    free_threaded,
+                    ..
+                } = &wanted.value;
+                !specifiers.contains(facts.version()) || *free_threaded && !facts.abi.free_threaded
+            })?;
             let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
             Some(format!(
                 "it is {name} {}, but `{key}` is `{written}` ({place})",

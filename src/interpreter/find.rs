@@ -11,12 +11,16 @@
 //! If neither the caller nor the spec names a version, there may be default versions. All sources
 //! are searched for each of them before any other version is considered: see `default`.
 //!
+//! A free-threaded build is used if it is requested, as in `3.13t`. From 3.14 on, it is also used if
+//! the search finds no other build.
+//!
 //! Python 2.7 is searched only if the spec allows no Python 3, and only by the names `python2.7`,
 //! `python2` and `python`.
 //!
 //! vpython itself under another name and scripts on `PATH` are never run; a pyenv shim is resolved
 //! by reading pyenv's files.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -25,7 +29,8 @@ use tracing::debug;
 use super::binary::{Executable, search_path};
 use super::candidate::NO_VERSION;
 use super::choice::{InterpreterChoice, Source};
-use super::version::{NamedVersion, is_for_python2, minor_in_name, single_minor};
+use super::free_threading::FreeThreading;
+use super::version::{NamedVersion, VersionedName, is_for_python2, single_minor};
 use super::{Facts, default, pyenv};
 use crate::fs::{self, Stamps, Trust};
 use crate::invocation::Invocation;
@@ -53,6 +58,7 @@ pub fn find(
         let wants_python2 = is_for_python2(&version.specifiers);
         let mut search = Search {
             wanted,
+            free_threading: FreeThreading::accepted(wanted, Some(&version)),
             version: Some(version),
             wants_python2,
             process,
@@ -86,6 +92,7 @@ pub fn find(
             .is_some_and(|version| is_for_python2(&version.specifiers));
     let mut search = Search {
         wanted,
+        free_threading: FreeThreading::accepted(wanted, version.as_ref()),
         version,
         wants_python2,
         process,
@@ -93,11 +100,16 @@ pub fn find(
         seen,
         choice,
     };
-    let found = match named {
-        Some(path) if search.version.is_none() => return search.named(&process.absolute(path)),
-        _ if default::takes_highest(invocation, spec) => search.highest()?,
-        _ => search.anywhere()?,
-    };
+    if let (Some(path), None) = (named, &search.version) {
+        return search.named(&process.absolute(path));
+    }
+    let takes_highest = default::takes_highest(invocation, spec);
+    let mut found = search.first_or_highest(takes_highest)?;
+    if found.is_none() && search.free_threading == FreeThreading::Avoided {
+        search.free_threading = FreeThreading::LastResort;
+        search.choice.passed_over.clear();
+        found = search.first_or_highest(takes_highest)?;
+    }
     found.ok_or_else(|| search.none_found().into())
 }
 
@@ -108,6 +120,7 @@ pub(super) struct Search<'a> {
     pub(super) version: Option<NamedVersion>,
     /// Whether the spec or the caller allows only Python 2.
     pub(super) wants_python2: bool,
+    pub(super) free_threading: FreeThreading,
     pub(super) process: &'a Process,
     pub(super) memo: Option<&'a Path>,
     /// The files and directories that were inspected.
@@ -178,6 +191,14 @@ impl Search<'_> {
         Ok(if takes_two { two } else { three })
     }
 
+    fn first_or_highest(&mut self, takes_highest: bool) -> Result<Option<Facts>> {
+        if takes_highest {
+            self.highest()
+        } else {
+            self.anywhere()
+        }
+    }
+
     /// Returns the first interpreter that satisfies the spec, or `None`.
     pub(super) fn anywhere(&mut self) -> Result<Option<Facts>> {
         for source in [
@@ -229,8 +250,8 @@ impl Search<'_> {
     /// Returns the highest version that satisfies the spec, among the directories named by a
     /// version.
     fn highest_in(&mut self, directory: &Path, source: Source) -> Result<Option<Facts>> {
-        for (_, name) in pyenv::installed_versions(directory)? {
-            let path = directory.join(name).join(if self.wants_python2 {
+        for installed in pyenv::installed_versions(directory)? {
+            let path = directory.join(installed.name).join(if self.wants_python2 {
                 "bin/python2.7"
             } else {
                 "bin/python3"
@@ -248,9 +269,14 @@ impl Search<'_> {
         let directories = search_path(self.process);
         let ranges = self.version.iter().map(|version| &version.specifiers);
         let mut ranges = ranges.chain(self.wanted.map(|wanted| &wanted.value.specifiers));
-        let pinned = ranges
-            .find_map(single_minor)
-            .map(|minor| format!("python3.{minor}"));
+        let pinned = ranges.find_map(single_minor).map(|minor| {
+            let free_threaded = self.free_threading == FreeThreading::Requested;
+            VersionedName {
+                minor,
+                free_threaded,
+            }
+            .to_string()
+        });
         let names: &[&str] = if self.wants_python2 {
             &["python2.7", "python2", "python"]
         } else {
@@ -277,14 +303,15 @@ impl Search<'_> {
             let names = fs::ok_if_hidden(fs::list(directory))?
                 .flatten()
                 .unwrap_or_default();
-            let mut minors: Vec<u32> = names
+            let mut names: Vec<VersionedName> = names
                 .iter()
-                .filter_map(|name| minor_in_name(name))
+                .filter_map(|name| VersionedName::parse(name))
+                .filter(|name| self.free_threading.admits(*name))
                 .collect();
-            minors.sort_unstable_by(|one, other| other.cmp(one));
-            for minor in minors {
+            names.sort_unstable_by_key(|name| (Reverse(name.minor), name.free_threaded));
+            for name in names {
                 if let Some(facts) =
-                    self.consider(&directory.join(format!("python3.{minor}")), Source::Path)?
+                    self.consider(&directory.join(name.to_string()), Source::Path)?
                 {
                     return Ok(Some(facts));
                 }

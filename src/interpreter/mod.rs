@@ -8,6 +8,7 @@ mod cross;
 mod default;
 mod facts;
 mod find;
+mod free_threading;
 mod probe;
 mod pyenv;
 mod search_settings;

@@ -3,13 +3,15 @@
 //! The rules are those of `pyenv-version-name` and `pyenv-version-file`: `PYENV_VERSION`; the
 //! nearest `.python-version` from the current directory upwards; `version` in pyenv's root. A file
 //! may list several versions; the first one that has the program is used. A version that is not
-//! installed is a prefix, which selects the latest match.
+//! installed is a prefix, which selects the latest match: `3.13` a normal build, and `3.13t` a
+//! free-threaded one.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use pep440_rs::Version;
 
+use super::version::split_threading;
 use crate::fs::{self, Stamps, Trust};
 use crate::process::Process;
 
@@ -120,39 +122,59 @@ fn installed(versions: &Path, version: &str, seen: &mut Stamps) -> Result<Option
     }
     // A version that is installed later may become the latest.
     seen.look(versions);
-    let prefix = format!("{version}.");
+    let (series, free_threaded) = split_threading(version);
+    let prefix = format!("{series}.");
     let latest = installed_versions(versions)?
         .into_iter()
-        .find(|(_, name)| name.starts_with(&prefix));
-    Ok(latest.map(|(_, name)| versions.join(name)))
+        .find(|one| one.free_threaded == free_threaded && one.name.starts_with(&prefix));
+    Ok(latest.map(|latest| versions.join(latest.name)))
+}
+
+/// An installed interpreter, by the name of its directory.
+#[derive(Debug)]
+pub(super) struct Installed {
+    version: Version,
+    free_threaded: bool,
+    /// The name of the directory.
+    pub name: String,
 }
 
 /// Returns the subdirectories named by a version, latest first. Final versions come before all
-/// pre-releases.
-pub(super) fn installed_versions(directory: &Path) -> Result<Vec<(Version, String)>> {
+/// pre-releases, and a free-threaded build after the normal one of the same version.
+pub(super) fn installed_versions(directory: &Path) -> Result<Vec<Installed>> {
     let names = fs::ok_if_hidden(fs::list(directory))?
         .flatten()
         .unwrap_or_default();
     let names = names.into_iter().filter_map(|name| name.into_string().ok());
-    let mut versions: Vec<(Version, String)> = names
-        .filter_map(|name| Some((version_of(&name)?, name)))
-        .collect();
-    versions
-        .sort_by(|(one, _), (other, _)| (other.is_stable(), other).cmp(&(one.is_stable(), one)));
+    let mut versions: Vec<Installed> = names.filter_map(Installed::parse).collect();
+    versions.sort_by(|one, other| other.rank().cmp(&one.rank()));
     Ok(versions)
 }
 
-/// Parses the version in a directory's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` in uv's
-/// directory.
-fn version_of(name: &str) -> Option<Version> {
-    let version = match name.strip_prefix("cpython-") {
-        Some(rest) => rest.split(['-', '+']).next()?,
-        None => name,
-    };
-    version
-        .starts_with(|first: char| first.is_ascii_digit())
-        .then(|| version.parse().ok())
-        .flatten()
+impl Installed {
+    /// Parses a directory's name: `3.11.7`, and `3.13.1t` for a free-threaded build; in uv's
+    /// directory `cpython-3.11.7-linux-x86_64-gnu`, and
+    /// `cpython-3.13.1+freethreaded-linux-x86_64-gnu`.
+    fn parse(name: String) -> Option<Self> {
+        let (version, free_threaded) = match name.strip_prefix("cpython-") {
+            None => split_threading(&name),
+            Some(rest) => match rest.split('-').next()?.split_once('+') {
+                Some((version, variant)) => (version, variant.contains("freethreaded")),
+                None => (rest.split('-').next()?, false),
+            },
+        };
+        let is_number = version.starts_with(|first: char| first.is_ascii_digit());
+        Some(Self {
+            version: is_number.then(|| version.parse().ok()).flatten()?,
+            free_threaded,
+            name,
+        })
+    }
+
+    /// Returns the order of preference.
+    fn rank(&self) -> (bool, &Version, bool) {
+        (self.version.is_stable(), &self.version, !self.free_threaded)
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn a_free_threaded_build_is_chosen_by_its_mark() {
+        let (directory, mut process) = pyenv(&["3.13.0", "3.13.1t", "3.13.2t", "3.12.1t"]);
+        process
+            .environment
+            .push(("PYENV_VERSION".into(), "".into()));
+        for (chosen, expected) in [
+            ("3.13", Some("3.13.0")),
+            ("3.13t", Some("3.13.2t")),
+            ("3.13.1t", Some("3.13.1t")),
+            ("3.12", None),
+        ] {
+            process.environment[0].1 = chosen.into();
+            assert_eq!(
+                resolved(&directory, &process).as_deref(),
+                expected,
+                "{chosen}"
+            );
+        }
+    }
+
+    #[test]
     fn inspected_files_are_evidence() {
         let (directory, process) = pyenv(&["3.8.18"]);
         fs::write_new(&directory.path().join("version"), b"3.8.18", 0o644).unwrap();
@@ -257,16 +300,20 @@ mod tests {
             "3.14.0a1",
             "system",
             "cpython-3.13.1-linux-x86_64-gnu",
+            "cpython-3.13.1+freethreaded-linux-x86_64-gnu",
+            "3.13.0t",
         ]);
         let names: Vec<_> = installed_versions(&directory.path().join("versions"))
             .unwrap()
             .into_iter()
-            .map(|(_, name)| name)
+            .map(|installed| installed.name)
             .collect();
         assert_eq!(
             names,
             [
                 "cpython-3.13.1-linux-x86_64-gnu",
+                "cpython-3.13.1+freethreaded-linux-x86_64-gnu",
+                "3.13.0t",
                 "3.11.10",
                 "3.11.2",
                 "3.8.18",

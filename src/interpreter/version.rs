@@ -1,9 +1,12 @@
 //! Versions in names and ranges, which determine the interpreters to search for.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Component, Path};
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
+
+use super::Facts;
 
 /// A version to search for, because the caller names it instead of a file (`3.12`, or `python3.12`)
 /// or because it is a default.
@@ -15,6 +18,8 @@ pub(super) struct NamedVersion {
     pub how: &'static str,
     /// The matching versions.
     pub specifiers: VersionSpecifiers,
+    /// Whether only a free-threaded build matches, as for `3.13t`.
+    pub free_threaded: bool,
 }
 
 impl NamedVersion {
@@ -27,7 +32,8 @@ impl NamedVersion {
         };
         let name = name.to_str()?;
         let text = name.strip_prefix("python").unwrap_or(name);
-        let parts: Vec<&str> = text.split('.').collect();
+        let (version, free_threaded) = split_threading(text);
+        let parts: Vec<&str> = version.split('.').collect();
         let is_number = |part: &&str| {
             !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
         };
@@ -39,8 +45,15 @@ impl NamedVersion {
         Some(Self {
             text: text.to_owned(),
             how: "requested",
-            specifiers: format!("=={text}{rest}").parse().ok()?,
+            specifiers: format!("=={version}{rest}").parse().ok()?,
+            free_threaded,
         })
+    }
+
+    /// Checks whether an interpreter has this version.
+    pub fn admits(&self, facts: &Facts) -> bool {
+        self.specifiers.contains(facts.version())
+            && (facts.abi.free_threaded || !self.free_threaded)
     }
 
     /// Returns the same version as a default.
@@ -58,13 +71,22 @@ impl NamedVersion {
             text: specifier.to_string(),
             how: "requested",
             specifiers: specifier.into(),
+            free_threaded: false,
         }
+    }
+}
+
+/// Splits the mark of a free-threaded build off a version: `3.13t` is `3.13`, free-threaded.
+pub(super) fn split_threading(version: &str) -> (&str, bool) {
+    match version.strip_suffix('t') {
+        Some(version) if version.contains('.') => (version, true),
+        _ => (version, false),
     }
 }
 
 /// Returns the only minor version of Python 3 that a range allows, as for `==3.11.*`, `==3.11.7`
 /// and `~=3.11.2`.
-pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
+pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u32> {
     wanted.iter().find_map(|specifier| {
         let release = specifier.version().release();
         let single = match specifier.operator() {
@@ -72,7 +94,8 @@ pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
             Operator::TildeEqual => release.len() >= 3,
             _ => false,
         };
-        (single && release[0] == 3).then(|| release[1])
+        let minor = (single && release[0] == 3).then(|| release[1])?;
+        u32::try_from(minor).ok()
     })
 }
 
@@ -87,9 +110,31 @@ pub(super) fn is_for_python2(wanted: &VersionSpecifiers) -> bool {
     has(2, 7..8) && !has(3, 0..60)
 }
 
-/// Returns the minor version in a name such as `python3.11`.
-pub(super) fn minor_in_name(name: &OsStr) -> Option<u32> {
-    name.to_str()?.strip_prefix("python3.")?.parse().ok()
+/// A name with a minor version, such as `python3.11`, or `python3.13t` of a free-threaded build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct VersionedName {
+    /// The minor version.
+    pub minor: u32,
+    /// Whether it is that of a free-threaded build.
+    pub free_threaded: bool,
+}
+
+impl VersionedName {
+    /// Parses the name of a program.
+    pub fn parse(name: &OsStr) -> Option<Self> {
+        let (version, free_threaded) = split_threading(name.to_str()?.strip_prefix("python")?);
+        Some(Self {
+            minor: version.strip_prefix("3.")?.parse().ok()?,
+            free_threaded,
+        })
+    }
+}
+
+impl fmt::Display for VersionedName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let threads = if self.free_threaded { "t" } else { "" };
+        write!(formatter, "python3.{}{threads}", self.minor)
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +149,8 @@ mod tests {
             ("3.12.4", Some("==3.12.4")),
             ("python3", Some("==3.*")),
             ("2.7", Some("==2.7.*")),
+            ("3.13t", Some("==3.13.*")),
+            ("python3.13.1t", Some("==3.13.1")),
             ("python", None),
             ("./3.12", None),
             ("/usr/bin/python3.12", None),
@@ -111,9 +158,18 @@ mod tests {
             ("3.12.4.1", None),
             ("pypy3.10", None),
             ("python3.12-dbg", None),
+            ("3t", None),
+            ("3.13tt", None),
         ];
         for (word, range) in rows {
-            let named = NamedVersion::of(Path::new(word)).map(|named| named.specifiers.to_string());
+            let named = NamedVersion::of(Path::new(word));
+            let is_free_threaded = named.as_ref().is_some_and(|named| named.free_threaded);
+            assert_eq!(
+                is_free_threaded,
+                range.is_some() && word.ends_with('t'),
+                "{word}"
+            );
+            let named = named.map(|named| named.specifiers.to_string());
             assert_eq!(named.as_deref(), range, "{word}");
         }
     }
@@ -156,9 +212,22 @@ mod tests {
 
     #[test]
     fn names_with_a_version_are_recognized() {
-        assert_eq!(minor_in_name(OsStr::new("python3.11")), Some(11));
-        for name in ["python3", "python3.11-config", "python3.", "python2.7"] {
-            assert_eq!(minor_in_name(OsStr::new(name)), None, "{name}");
+        for (name, minor, free_threaded) in [("python3.11", 11, false), ("python3.13t", 13, true)] {
+            let parsed = VersionedName {
+                minor,
+                free_threaded,
+            };
+            assert_eq!(VersionedName::parse(OsStr::new(name)), Some(parsed));
+            assert_eq!(parsed.to_string(), name);
+        }
+        for name in [
+            "python3",
+            "python3.11-config",
+            "python3.",
+            "python2.7",
+            "python3.t",
+        ] {
+            assert_eq!(VersionedName::parse(OsStr::new(name)), None, "{name}");
         }
     }
 }

@@ -9,6 +9,8 @@ use pep440_rs::VersionSpecifiers;
 pub struct PythonRange {
     /// The version specifiers (PEP 440).
     pub specifiers: VersionSpecifiers,
+    /// Whether only a free-threaded build satisfies the spec, as for `3.13t`.
+    pub free_threaded: bool,
     /// The key or field that states them.
     pub key: &'static str,
     /// The value of the key, as written.

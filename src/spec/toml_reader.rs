@@ -41,6 +41,7 @@ impl<'a> Reader<'a> {
                 Some(self.placed(
                     PythonRange {
                         specifiers,
+                        free_threaded: false,
                         key: "requires-python",
                         written,
                     },

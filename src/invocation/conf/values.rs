@@ -136,10 +136,15 @@ impl Reader<'_> {
     }
 }
 
-/// Checks whether a text consists of one to three numbers, as Python versions do.
+/// Checks whether a text consists of one to three numbers, as Python versions do. After two or
+/// three, a `t` may stand for a free-threaded build.
 fn is_version(text: &str) -> bool {
     let is_number = |part: &str| {
         !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let text = match text.strip_suffix('t') {
+        Some(version) if version.contains('.') => version,
+        _ => text,
     };
     text.split('.').count() <= 3 && text.split('.').all(is_number)
 }

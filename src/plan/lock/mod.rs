@@ -157,6 +157,7 @@ fn python_range(interpreter: &Facts) -> PythonRange {
     let specifiers = pep440_rs::VersionSpecifier::equals_star_version(version).into();
     PythonRange {
         specifiers,
+        free_threaded: false,
         key: "requires-python",
         written: format!("=={major}.{minor}.*"),
     }

@@ -203,13 +203,16 @@ mod tests {
             ("3.8", Some("==3.8.*")),
             ("3.11.8", Some("~=3.11.8")),
             (" 3.11 ", Some("==3.11.*")),
+            ("3.13t", Some("==3.13.*")),
+            ("3.13.1t", Some("~=3.13.1")),
             ("", None),
         ];
         for (version, range) in rows {
             let spec = parse(&text(&format!("python_version: '{version}'"))).unwrap();
-            let read = spec
-                .requires_python
-                .map(|python| python.value.specifiers.to_string());
+            let python = spec.requires_python.map(|python| python.value);
+            let is_free_threaded = python.as_ref().is_some_and(|python| python.free_threaded);
+            assert_eq!(is_free_threaded, version.ends_with('t'), "{version}");
+            let read = python.map(|python| python.specifiers.to_string());
             assert_eq!(read.as_deref(), range, "{version}");
         }
     }
@@ -288,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_version_of_python_is_numbers() {
-        for version in ["3.x", "3.8.1.2", "three", "4", "3."] {
+        for version in ["3.x", "3.8.1.2", "three", "4", "3.", "3t", "2.7t", "3.13tt"] {
             let error = parse(&text(&format!("python_version: '{version}'"))).unwrap_err();
             let cause = format!(
                 "column 17: `{version}` is not a Python version; write one, two or three numbers, as in `3.11`\n"

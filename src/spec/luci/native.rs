@@ -6,6 +6,7 @@
 //! | `wheel`, with its name, version and tags | an item of `dependencies`, with a marker |
 //! | dependencies of listed wheels, and the seeds | items of `dependencies`, with `no-deps = true` and `seed = true` |
 //! | `# vpython: no-seed` | `seed = false` |
+//! | `python_version: "3.13t"` | none: `requires-python` cannot require a free-threaded build |
 //! | `verify_pep425_tag` | `platforms`, without the Python versions, and `linux_…` for `manylinux1_…` |
 //!
 //! A comment stays with the item that it precedes, is inside of, or follows on the same line. A
@@ -32,6 +33,15 @@ use crate::spec::{ListedWheel, Located, Packages, Spec, SpecText};
 /// them, with line and column.
 pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<String> {
     let spec = super::parse(text)?;
+    if let Some(range) = &spec.requires_python
+        && range.value.free_threaded
+    {
+        let problem = format!(
+            "{}: `{}` is a free-threaded build, which `requires-python` cannot require",
+            range.place, range.value.written
+        );
+        return Err(refusal(text, vec![problem]).into());
+    }
     let python = spec
         .requires_python
         .as_ref()

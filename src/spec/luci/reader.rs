@@ -94,10 +94,17 @@ impl Reader<'_> {
     }
 
     /// Converts a `python_version` to a range: `3.8` matches all patch releases, and `3.8.10` matches
-    /// that patch release and later ones of 3.8. An empty value sets no requirement.
+    /// that patch release and later ones of 3.8. `3.13t` matches only free-threaded builds. An empty
+    /// value sets no requirement.
     fn python_range(&mut self, text: &Text) -> Option<Located<PythonRange>> {
         let written = text.value.trim();
-        let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
+        let free_threaded = written.starts_with("3.") && written.ends_with('t');
+        let version = if free_threaded {
+            &written[..written.len() - 1]
+        } else {
+            written
+        };
+        let numbers: Option<Vec<u32>> = version.split('.').map(number).collect();
         let range = match numbers.as_deref() {
             _ if written.is_empty() => return None,
             Some([major @ (2 | 3)]) => format!("=={major}.*"),
@@ -117,6 +124,7 @@ impl Reader<'_> {
         Some(Located {
             value: PythonRange {
                 specifiers,
+                free_threaded,
                 key: "python_version",
                 written: written.to_owned(),
             },

@@ -63,6 +63,7 @@ impl Lock {
         let value = PythonRange {
             written: specifiers.to_string(),
             specifiers,
+            free_threaded: spec.value.free_threaded,
             key: lock.value.key,
         };
         Some(Located {

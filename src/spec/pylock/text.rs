@@ -121,6 +121,7 @@ impl<'a> LockText<'a> {
         let value = PythonRange {
             written: specifiers.to_string(),
             specifiers,
+            free_threaded: false,
             key: "requires-python",
         };
         Some(Located {
