@@ -223,7 +223,7 @@ fn expected(
         }
     }
     // The skeleton.
-    for (path, target) in venv::links(&manifest.interpreter, release)? {
+    for (path, target) in venv::links(&manifest.interpreter, release, &layout.site_packages)? {
         // Byte code that python has compiled since the build is not linked.
         if is_byte_code(&path) {
             continue;

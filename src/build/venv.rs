@@ -50,7 +50,11 @@ pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) 
         // change the time of site-packages, by which a launch detects that something was installed.
         fs::create_dir(&site_packages.join("__pycache__"), DIRECTORY_MODE)?;
     }
-    for (path, target) in links(&interpreter.executable, interpreter.release)? {
+    for (path, target) in links(
+        &interpreter.executable,
+        interpreter.release,
+        &interpreter.site_packages,
+    )? {
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap_or(root), DIRECTORY_MODE)?;
         fs::symlink(&target, &path)?;
@@ -66,10 +70,13 @@ pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) 
     )
 }
 
-/// Returns the links of an environment except `lib64`: their paths in it, and their targets.
+/// Returns the links of an environment except `lib64`: their paths in it, and their targets. The
+/// environment of a free-threaded build has the name of its library directory, `python3.13t`, in
+/// `bin` too, as those of `venv` do.
 pub(super) fn links(
     interpreter: &Path,
     [major, minor, _]: [u32; 3],
+    site_packages: &str,
 ) -> Result<Vec<(PathBuf, PathBuf)>> {
     let named = |name: String, target: &str| (Path::new("bin").join(name), PathBuf::from(target));
     if major == 2 {
@@ -81,11 +88,18 @@ pub(super) fn links(
         return Ok(links);
     }
     let own = (PathBuf::from("bin/python3"), interpreter.to_path_buf());
-    Ok(vec![
+    let versioned = format!("python{major}.{minor}");
+    let free_threaded = format!("{versioned}t");
+    let is_free_threaded = Path::new(site_packages)
+        .iter()
+        .any(|part| part == &*free_threaded);
+    let mut links = vec![
         own,
         named("python".into(), "python3"),
-        named(format!("python{major}.{minor}"), "python3"),
-    ])
+        named(versioned, "python3"),
+    ];
+    links.extend(is_free_threaded.then(|| named(free_threaded, "python3")));
+    Ok(links)
 }
 
 /// Returns the links to the standard library of a CPython 2.7.

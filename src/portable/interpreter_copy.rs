@@ -177,7 +177,12 @@ impl Copy {
             .context("it is not in a `bin` directory")?
             .to_path_buf();
         let [major, minor, _] = interpreter.release;
-        let name = format!("python{major}.{minor}");
+        let threads = if interpreter.abi.free_threaded {
+            "t"
+        } else {
+            ""
+        };
+        let name = format!("python{major}.{minor}{threads}");
         let mut copy = Self {
             prefix,
             binary: binary.clone(),
@@ -201,12 +206,17 @@ impl Copy {
             ))
             .into());
         }
-        // The headers, with ABI flags in the directory's name, for example `python3.7m`.
+        // The headers, with ABI flags in the directory's name, for example `python3.7m`. Those of
+        // a free-threaded build may be next to those of a normal one.
         for include in fs::list(&copy.prefix.join("include"))?.unwrap_or_default() {
             if include
                 .to_string_lossy()
                 .strip_prefix(&name)
-                .is_some_and(|flags| flags.bytes().all(|byte| byte.is_ascii_lowercase()))
+                .is_some_and(|flags| {
+                    flags
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() && byte != b't')
+                })
             {
                 copy.add_directory(&Path::new("include").join(include))?;
             }

@@ -96,6 +96,18 @@ impl PackManifest {
         Ok(manifest)
     }
 
+    /// Checks whether the environment is one for free-threaded builds, whose libraries are in
+    /// `lib/python3.13t`.
+    #[must_use]
+    pub fn is_free_threaded(&self) -> bool {
+        let mut release = self.python.split('.');
+        let (Some(major), Some(minor)) = (release.next(), release.next()) else {
+            return false;
+        };
+        let libraries = format!("lib/python{major}.{minor}t");
+        self.members.iter().any(|member| member.path() == libraries)
+    }
+
     /// Parses and checks a manifest.
     ///
     /// # Errors

@@ -157,13 +157,13 @@ fn only_requirements_of_the_spec_are_marked_as_requested() {
 
 #[test]
 fn an_environment_runs_on_every_version_of_python() {
-    for python in Python::each_minor() {
+    for python in Python::each_build() {
         let world = world_with(python, &varied(), "varied");
         let text = "import sys, varied, varied_pure, varied_plat\nprint(sys.version_info[1], sys.prefix != sys.base_prefix)\n\
                     print([p for p in sys.path if 'site-packages' in p])\nvaried.main()\n";
         let site = format!(
-            "[WORLD]/root/v1/envs/[KEY]/lib/python3.{}/site-packages",
-            python.minor
+            "[WORLD]/root/v1/envs/[KEY]/lib/{}/site-packages",
+            python.name()
         );
         let outcome = world.vpython(["-W", "error", "-c", text, "x"]).run();
         outcome.prints(&format!("{} True\n['{site}']\nmain ['x']\n", python.minor));

@@ -86,7 +86,7 @@ fn prefix(python: &Python) -> Option<&Path> {
 
 #[test]
 fn a_read_only_bundle_that_was_moved_twice_runs_without_the_original() {
-    for python in Python::each_minor()
+    for python in Python::each_build()
         .into_iter()
         .filter(|python| [8, 11, 13].contains(&python.minor))
     {

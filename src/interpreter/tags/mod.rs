@@ -46,20 +46,25 @@ impl Tags {
             .into_iter()
             .chain((0..minor).rev().map(|older| format!("py{major}{older}")))
             .collect();
-        let has_stable_abi = major == 3 && !facts.abi.free_threaded;
+        // A free-threaded build has a stable ABI of its own (PEP 803).
+        let stable_abi = match (major, facts.abi.free_threaded) {
+            (3, false) => Some("abi3"),
+            (3, true) => Some("abi3t"),
+            _ => None,
+        };
         // CPython's own tags, then those of any implementation, for each platform; then those for
         // any platform.
         let mut kinds: Vec<(String, String)> = abis(facts)
             .into_iter()
             .map(|abi| (interpreter.clone(), abi))
             .collect();
-        kinds.extend(has_stable_abi.then(|| (interpreter.clone(), "abi3".into())));
+        kinds.extend(stable_abi.map(|abi| (interpreter.clone(), abi.into())));
         kinds.push((interpreter.clone(), "none".into()));
-        if has_stable_abi {
+        if let Some(abi) = stable_abi {
             kinds.extend(
                 (2..minor)
                     .rev()
-                    .map(|older| (format!("cp3{older}"), "abi3".into())),
+                    .map(|older| (format!("cp3{older}"), abi.into())),
             );
         }
         kinds.extend(generic.iter().map(|python| (python.clone(), "none".into())));
@@ -227,15 +232,25 @@ mod tests {
     }
 
     #[test]
-    fn a_free_threaded_build_has_no_stable_abi() {
+    fn a_free_threaded_build_accepts_its_own_abis_and_modules_without_one() {
         let mut facts = facts([3, 13, 0]);
         facts.abi.free_threaded = true;
-        assert!(
-            Tags::of(&facts)
-                .in_order()
-                .iter()
-                .all(|tag| tag.abi != "abi3")
-        );
+        let tags = Tags::of(&facts);
+        for (python, abi, accepts) in [
+            ("cp313", "cp313t", true),
+            ("cp313", "abi3t", true),
+            ("cp313", "none", true),
+            ("cp312", "abi3t", true),
+            ("py3", "none", true),
+            ("cp313", "cp313", false),
+            ("cp313", "abi3", false),
+            ("cp37", "abi3", false),
+            ("cp312", "cp312t", false),
+        ] {
+            assert_eq!(tags.accepts_python(python, abi), accepts, "{python}-{abi}");
+        }
+        facts.abi.free_threaded = false;
+        assert!(!Tags::of(&facts).accepts_python("cp313", "abi3t"));
     }
 
     #[test]

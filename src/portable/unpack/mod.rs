@@ -90,7 +90,15 @@ fn check_interpreter(manifest: &PackManifest, named: Option<&Facts>) -> Result<(
             .collect::<Vec<_>>()
             .join(".")
     };
-    // An interpreter fits if it has the same minor version.
+    let wanted = |manifest: &PackManifest| {
+        let threads = if manifest.is_free_threaded() {
+            "free-threaded "
+        } else {
+            ""
+        };
+        format!("{threads}CPython {}", minor(&manifest.python))
+    };
+    // An interpreter fits if it has the same minor version, and both are free-threaded or neither.
     match (&manifest.interpreter, named) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(Failure::new(
@@ -98,15 +106,13 @@ fn check_interpreter(manifest: &PackManifest, named: Option<&Facts>) -> Result<(
         )
         .into()),
         (Some(_), Some(facts))
-            if minor(&facts.version().to_string()) == minor(&manifest.python) =>
+            if minor(&facts.version().to_string()) == minor(&manifest.python)
+                && facts.abi.free_threaded == manifest.is_free_threaded() =>
         {
             Ok(())
         }
         (Some(_), Some(facts)) => {
-            let failure = Failure::new(format!(
-                "the environment requires CPython {}",
-                minor(&manifest.python)
-            ));
+            let failure = Failure::new(format!("the environment requires {}", wanted(manifest)));
             Err(failure
                 .because(format!(
                     "`{}` is {}",
@@ -122,8 +128,8 @@ fn check_interpreter(manifest: &PackManifest, named: Option<&Facts>) -> Result<(
             ));
             Err(failure
                 .hint(format!(
-                    "name another CPython {} with `--python PATH`",
-                    minor(&manifest.python)
+                    "name another {} with `--python PATH`",
+                    wanted(manifest)
                 ))
                 .into())
         }

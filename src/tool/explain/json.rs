@@ -66,6 +66,7 @@ struct Chosen {
     path: Option<String>,
     version: Option<String>,
     implementation: Option<String>,
+    free_threaded: Option<bool>,
     found_by: Option<&'static str>,
     found_as: Option<String>,
     defaults: Vec<String>,
@@ -186,6 +187,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
             path: Some(path(python)),
             version: None,
             implementation: None,
+            free_threaded: None,
             found_by: Some(variable::BYPASS),
             found_as: Some(path(python)),
             defaults: Vec::new(),
@@ -204,6 +206,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
         version: facts.map(|facts| facts.version().to_string()),
         implementation: facts
             .map(|facts| facts.markers.platform_python_implementation().to_owned()),
+        free_threaded: facts.map(|facts| facts.abi.free_threaded),
         found_by: found_by(&explanation.interpreter),
         found_as: choice.taken.as_ref().map(|taken| path(&taken.path)),
         defaults: choice.defaults.clone(),

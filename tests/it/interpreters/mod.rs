@@ -1,6 +1,7 @@
 //! The interpreter of a spec, and the search for it.
 
 mod beside;
+mod free_threaded;
 mod named;
 mod probed;
 

@@ -208,7 +208,7 @@ fn fill(wheel: Wheel, native: Option<Vec<u8>>) -> Wheel {
 /// A C extension, compiled for this python.
 fn native(python: &Python) -> Option<Vec<u8>> {
     let directories = python.path.parent()?.parent()?.join("include");
-    let names = ["", "m"].map(|suffix| format!("python3.{}{suffix}/Python.h", python.minor));
+    let names = ["", "m"].map(|suffix| format!("{}{suffix}/Python.h", python.name()));
     let header = names
         .iter()
         .map(|name| directories.join(name))
@@ -227,7 +227,9 @@ fn native(python: &Python) -> Option<Vec<u8>> {
         directory.path().join("native.so"),
     );
     let text = "#include <Python.h>\nstatic struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"native\"};\n\
-                PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }\n";
+                PyMODINIT_FUNC PyInit_native(void) {\nPyObject *native = PyModule_Create(&module);\n\
+                #ifdef Py_GIL_DISABLED\nPyUnstable_Module_SetGIL(native, Py_MOD_GIL_NOT_USED);\n#endif\n\
+                return native; }\n";
     std::fs::write(&source, text).unwrap();
     let mut command = Command::new("/usr/bin/env");
     command
@@ -303,7 +305,7 @@ fn every_python_works_at_the_hardest_paths() {
         }
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = Python::each_minor()
+        let threads: Vec<_> = Python::each_build()
             .into_iter()
             .map(|python| scope.spawn(move || works(python)))
             .collect();

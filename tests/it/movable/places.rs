@@ -90,11 +90,11 @@ impl Relocated<'_> {
     pub(super) fn module(&self) -> String {
         let is_two = self.path("bin/python2.7").exists();
         let version = if is_two {
-            "2.7".to_owned()
+            "python2.7".to_owned()
         } else {
-            format!("3.{}", self.world.python.minor)
+            self.world.python.name()
         };
-        format!("lib/python{version}/site-packages/movable/__init__.py")
+        format!("lib/{version}/site-packages/movable/__init__.py")
     }
 
     /// A program, to be run in the namespace of the place.

@@ -64,7 +64,7 @@ fn add_tool(world: &World, environment: &Path) {
 }
 
 fn site(world: &World, environment: &Path) -> PathBuf {
-    environment.join(format!("lib/python3.{}/site-packages", world.python.minor))
+    environment.join(format!("lib/{}/site-packages", world.python.name()))
 }
 
 fn relocate<'a>(world: &'a World, environment: &Path) -> Launch<'a> {
@@ -175,7 +175,7 @@ fn works(world: &World, environment: &Path, old: &[&Path]) {
 
 #[test]
 fn a_moved_environment_works_in_each_version_of_python() {
-    for python in Python::each_minor() {
+    for python in Python::each_build() {
         let world = World::with_python(python);
         let old = venv(&world, "made/env");
         let new = world.path("moved/env");

@@ -31,7 +31,8 @@ env | grep -E '^(PYTHON|VIRTUAL_ENV|__PYVENV|PATH=)' | sort
 "#;
 
 impl Fake {
-    /// A fake of that version, as in `3.11.7`, in its own directory.
+    /// A fake of that version, as in `3.11.7`, or `3.13.7t` for a free-threaded build, in its own
+    /// directory.
     pub fn new(world: &World, version: &str) -> Self {
         let directory = world.outside(&format!("fakes/{version}"));
         std::fs::create_dir_all(&directory).unwrap();
@@ -77,6 +78,10 @@ impl Fake {
 
 /// The output of the probe `src/interpreter/probe.py`.
 fn answer(path: &Path, version: &str) -> serde_json::Value {
+    let (version, threads) = match version.strip_suffix('t') {
+        Some(version) => (version, "t"),
+        None => (version, ""),
+    };
     let release: Vec<u32> = version
         .split('.')
         .map(|part| part.parse().unwrap())
@@ -87,9 +92,9 @@ fn answer(path: &Path, version: &str) -> serde_json::Value {
         "release": release,
         "build": format!("{version} (fake)"),
         "cache_tag": format!("cpython-{major}{minor}"),
-        "site_packages": format!("lib/python{major}.{minor}/site-packages"),
+        "site_packages": format!("lib/python{major}.{minor}{threads}/site-packages"),
         "platform": "linux-x86_64",
-        "abi": {"debug": false, "pymalloc": true, "free_threaded": false, "pointer_bits": 64},
+        "abi": {"debug": false, "pymalloc": true, "free_threaded": !threads.is_empty(), "pointer_bits": 64},
         "libc": {"Glibc": {"major": 2, "minor": 36}},
         "libc_path": null,
         "bundled": [path.with_file_name("bundled")],

@@ -40,6 +40,10 @@ impl<'a> Launch<'a> {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        // The search would pass it over.
+        if world.python.free_threaded {
+            command.env("VPYTHON_INTERPRETER", &world.python.path);
+        }
         Self {
             world,
             command,

@@ -15,24 +15,36 @@ pub struct Python {
     pub minor: u32,
     /// The full version, as in `3.11.7`.
     pub version: String,
+    /// Whether it is a free-threaded build.
+    pub free_threaded: bool,
 }
 
 impl Python {
-    /// All interpreters, sorted by version: those of pyenv, on `PATH`, and of the system.
+    /// All interpreters except free-threaded builds, sorted by version: those of pyenv, on `PATH`,
+    /// and of the system.
     pub fn all() -> &'static [Self] {
-        static ALL: OnceLock<Vec<Python>> = OnceLock::new();
-        ALL.get_or_init(|| {
+        &Self::found().0
+    }
+
+    /// All interpreters, and the free-threaded builds.
+    fn found() -> &'static (Vec<Self>, Vec<Self>) {
+        static FOUND: OnceLock<(Vec<Python>, Vec<Python>)> = OnceLock::new();
+        FOUND.get_or_init(|| {
             let mut pythons: Vec<Self> = candidates()
                 .iter()
                 .filter_map(|path| Self::ask(path))
                 .collect();
             pythons.sort_by(|one, other| (one.minor, &one.path).cmp(&(other.minor, &other.path)));
             pythons.dedup_by(|one, other| one.path == other.path);
+            let (mut free_threaded, normal): (Vec<_>, Vec<_>) =
+                pythons.into_iter().partition(|python| python.free_threaded);
+            // One has two names, `python3.13` and `python3.13t`.
+            free_threaded.dedup_by_key(|python| python.minor);
             assert!(
-                !pythons.is_empty(),
+                !normal.is_empty(),
                 "these tests need a CPython 3.6 or later: pyenv's, or one on PATH"
             );
-            pythons
+            (normal, free_threaded)
         })
     }
 
@@ -62,6 +74,25 @@ impl Python {
         pythons
     }
 
+    /// One interpreter of each minor version, and the free-threaded builds.
+    pub fn each_build() -> Vec<&'static Self> {
+        let free_threaded = &Self::found().1;
+        if free_threaded.is_empty() {
+            not_tested!("there is no free-threaded CPython");
+        }
+        Self::each_minor()
+            .into_iter()
+            .chain(free_threaded)
+            .collect()
+    }
+
+    /// The name with the version, as in `python3.11` or `python3.13t`, which directories of the
+    /// interpreter and of its environments have too.
+    pub fn name(&self) -> String {
+        let threads = if self.free_threaded { "t" } else { "" };
+        format!("python3.{}{threads}", self.minor)
+    }
+
     /// A CPython 2.7: that of pyenv, or the one on `PATH`. Returns `None`, and says so, without
     /// one.
     pub fn two() -> Option<PathBuf> {
@@ -89,7 +120,7 @@ impl Python {
     }
 
     fn ask(path: &Path) -> Option<Self> {
-        let text = "import os, sys; print(os.path.realpath(sys.executable)); print('%d.%d.%d' % sys.version_info[:3])";
+        let text = "import os, sys; print(os.path.realpath(sys.executable)); print('%d.%d.%d' % sys.version_info[:3] + ' ' + sys.abiflags)";
         let mut command = Command::new(path);
         command
             .args(["-I", "-S", "-c", text])
@@ -97,7 +128,8 @@ impl Python {
             .stderr(Stdio::null());
         let output = start(&mut command).wait_with_output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
-        let (path, version) = text.trim_end().split_once('\n')?;
+        let (path, version) = text.split_once('\n')?;
+        let (version, flags) = version.trim_end_matches('\n').split_once(' ')?;
         let minor = version
             .strip_prefix("3.")?
             .split('.')
@@ -108,6 +140,7 @@ impl Python {
             path: path.into(),
             minor,
             version: version.into(),
+            free_threaded: flags.contains('t'),
         })
     }
 }
@@ -126,9 +159,12 @@ fn candidates() -> Vec<PathBuf> {
         .collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
     for directory in std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]) {
-        let names = ["python3".to_owned()]
-            .into_iter()
-            .chain((6..=14).map(|minor| format!("python3.{minor}")));
+        let names =
+            ["python3".to_owned()]
+                .into_iter()
+                .chain((6..=15).flat_map(|minor| {
+                    ["", "t"].map(|threads| format!("python3.{minor}{threads}"))
+                }));
         paths.extend(names.map(|name| directory.join(name)));
     }
     let mut real: Vec<PathBuf> = paths
