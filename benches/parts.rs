@@ -40,7 +40,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut process = Process::capture();
+        let mut process = Process::capture(std::env::args_os());
         process
             .environment
             .retain(|(name, _)| !name.to_string_lossy().starts_with("VPYTHON"));

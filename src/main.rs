@@ -7,7 +7,8 @@
 //! `/proc/self/maps`, which accounts for half of the system calls of a warm launch.
 #![no_main]
 
-use std::ffi::{OsString, c_char, c_int};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::os::unix::ffi::OsStrExt;
 
 /// The function that the C library calls to start the program.
 // The only item that needs this allowance: the linker must see the name unmangled, and the program
@@ -21,30 +22,15 @@ pub extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
     vpython::run(command_line(count, words))
 }
 
-/// Returns the words of the command line. The standard library has them: glibc passes them to its
-/// initialisation array, which runs before `main`.
-#[cfg(target_env = "gnu")]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the words are handed to `process.rs` from here, on each C library"
-)]
-fn command_line(_: c_int, _: *const *const c_char) -> impl Iterator<Item = OsString> {
-    std::env::args_os()
-}
-
-/// Returns the words of the command line. Without glibc, the standard library gets them from its own
-/// runtime only, which this program does not start.
-#[cfg(not(target_env = "gnu"))]
+/// Returns the words of the command line. The standard library has them before `main` with glibc
+/// only; elsewhere it gets them from its own runtime, which this program does not start.
 #[allow(
     unsafe_code,
     reason = "C passes `main` the number of words, and a pointer to each"
 )]
 fn command_line(count: c_int, words: *const *const c_char) -> impl Iterator<Item = OsString> {
-    use std::ffi::CStr;
-    use std::os::unix::ffi::OsStrExt;
-
     (0..usize::try_from(count).unwrap_or(0)).map(move |index| {
         let word = unsafe { CStr::from_ptr(*words.add(index)) };
-        std::ffi::OsStr::from_bytes(word.to_bytes()).to_owned()
+        OsStr::from_bytes(word.to_bytes()).to_owned()
     })
 }
