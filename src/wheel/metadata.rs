@@ -94,6 +94,15 @@ impl Metadata {
         differences
     }
 
+    /// Returns the length of the text of a `METADATA` up to its description, which an empty line
+    /// separates. [`Self::parse`] reads no further.
+    #[must_use]
+    pub fn header_length(text: &[u8]) -> usize {
+        let is_empty_line = |pair: &[u8]| matches!(pair, b"\n\n" | b"\n\r" | b"\r\r");
+        let end = text.windows(2).position(is_empty_line);
+        end.map_or(text.len(), |end| end + 1)
+    }
+
     /// Parses the text of a `METADATA` of the wheel with this file name.
     ///
     /// # Errors
@@ -185,6 +194,28 @@ fn headers(text: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_description_begins_after_an_empty_line() {
+        let rows: [(&[u8], &[u8]); 6] = [
+            (b"Name: a\n\nText\n\nText", b"Name: a\n"),
+            (
+                b"Name: a\r\nVersion: 1\r\n\r\nText",
+                b"Name: a\r\nVersion: 1\r\n",
+            ),
+            (b"Name: a\r\rText", b"Name: a\r"),
+            (
+                b"Description: a\n \n b\nName: a\n",
+                b"Description: a\n \n b\nName: a\n",
+            ),
+            (b"Name: a", b"Name: a"),
+            (b"", b""),
+        ];
+        for (text, expected) in rows {
+            let header = &text[..Metadata::header_length(text)];
+            assert_eq!(header, expected, "{}", String::from_utf8_lossy(text));
+        }
+    }
 
     const TEXT: &[u8] = b"Metadata-Version: 2.1\nName: A.b\nVersion: 1.0\nRequires-Python: >=3.8\nRequires-Dist: c (>=1)\n\
                           Requires-Dist: d ; extra == 'x'\nProvides-Extra: x\n\nA long text: with a colon.\n";

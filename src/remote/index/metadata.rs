@@ -30,7 +30,7 @@ const ANSWER_LIMIT: u64 = 32 << 20;
 /// The `METADATA` of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WheelMetadata {
-    /// The bytes of the file.
+    /// The bytes of the file up to the description.
     Content(Vec<u8>),
     /// Only the whole wheel has them: there is no metadata file, and the server does not send
     /// ranges.

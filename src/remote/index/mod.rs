@@ -19,6 +19,7 @@ mod timestamp;
 mod transport;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -36,12 +37,16 @@ pub use transport::Transport;
 
 use super::{RemoteUrl, Request};
 use crate::report::Failure;
+use crate::wheel::Metadata;
 use cache::{Cache, Entry, Kind};
 use find_links::FindLinks;
 use metadata::WithoutRanges;
 
 /// A value that the first thread that needs it computes; the others wait. An error is shared too.
 type Shared<T> = OnceLock<Result<T, Failure>>;
+/// A shared value for each key. The map is only locked to find the value, so that threads with
+/// different keys do not wait for each other.
+type SharedMap<K, T> = Mutex<HashMap<K, Arc<Shared<T>>>>;
 
 /// Which cached answers are used without asking the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,7 +79,9 @@ pub struct Index<T> {
     freshness: Freshness,
     exclude_newer: Option<Timestamp>,
     direct: DirectUrls,
-    projects: Mutex<HashMap<PackageName, Arc<Shared<Option<Arc<Listing>>>>>>,
+    projects: SharedMap<PackageName, Option<Arc<Listing>>>,
+    /// The metadata of wheels, by URL and digest.
+    metadata: SharedMap<String, WheelMetadata>,
     find_links: Shared<FindLinks>,
     without_ranges: WithoutRanges,
 }
@@ -90,6 +97,7 @@ impl<T: Transport> Index<T> {
             exclude_newer: options.exclude_newer,
             direct: options.direct,
             projects: Mutex::default(),
+            metadata: Mutex::default(),
             find_links: OnceLock::new(),
             without_ranges: WithoutRanges::default(),
         }
@@ -108,13 +116,7 @@ impl<T: Transport> Index<T> {
     /// An index before the first one that has the project cannot be read: it might have the
     /// project. The error names the index and what names that.
     pub fn project(&self, name: &PackageName) -> Result<Option<Arc<Listing>>> {
-        // The map is only locked to find the slot, so that projects do not wait for each other.
-        let slot = {
-            let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(projects.entry(name.clone()).or_default())
-        };
-        let found = slot.get_or_init(|| self.find(name).map_err(|error| Failure::of(&error)));
-        Ok(found.clone()?)
+        shared(&self.projects, name.clone(), || self.find(name))
     }
 
     fn find(&self, name: &PackageName) -> Result<Option<Arc<Listing>>> {
@@ -245,20 +247,39 @@ impl<T: Transport> Index<T> {
     /// # Errors
     /// The metadata file that the index names has another digest than the index states.
     pub fn metadata(&self, listing: &Listing, file: &IndexFile) -> Result<WheelMetadata> {
-        // A wheel with a digest never changes; other metadata is not cached.
+        // A wheel with a digest never changes; other metadata is only kept for this run.
         let key = file
             .hashes
             .sha256
             .map(|digest| format!("{}#{digest}", file.url));
         let cache = self.cache.as_ref().zip(key.as_ref());
+        let find = || self.find_metadata(listing, file, cache);
+        shared(
+            &self.metadata,
+            key.as_ref().unwrap_or(&file.url).clone(),
+            find,
+        )
+    }
+
+    /// Reads metadata from the cache, where it has this key, or requests it.
+    fn find_metadata(
+        &self,
+        listing: &Listing,
+        file: &IndexFile,
+        cache: Option<(&Cache, &String)>,
+    ) -> Result<WheelMetadata> {
         if let Some(found) =
             cache.and_then(|(cache, key)| cache.find::<String>(Kind::Metadata, key))
         {
             return Ok(WheelMetadata::Content(found.entry.content.into_bytes()));
         }
-        let metadata = self
+        let mut metadata = self
             .request_metadata(listing, file)
             .with_context(|| format!("cannot read the metadata of `{}`", file.file_name))?;
+        // The description is nine tenths of it, and is not kept.
+        if let WheelMetadata::Content(content) = &mut metadata {
+            content.truncate(Metadata::header_length(content));
+        }
         if let (Some((cache, key)), WheelMetadata::Content(content)) = (cache, &metadata)
             && let Ok(content) = std::str::from_utf8(content)
         {
@@ -287,6 +308,20 @@ impl<T: Transport> Index<T> {
             &self.without_ranges,
         ))
     }
+}
+
+/// Returns the value of a key, which the first thread that needs it computes.
+fn shared<K: Eq + Hash, T: Clone>(
+    map: &SharedMap<K, T>,
+    key: K,
+    compute: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let slot = {
+        let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(map.entry(key).or_default())
+    };
+    let found = slot.get_or_init(|| compute().map_err(|error| Failure::of(&error)));
+    Ok(found.clone()?)
 }
 
 /// The status by which some indexes say that they do not have a project, and others that the user

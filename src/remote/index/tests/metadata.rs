@@ -122,7 +122,8 @@ fn metadata_of_a_wheel_with_a_digest_is_cached() {
     let directory = tempfile::tempdir().unwrap();
     let url = "https://one.example/f/a-1-py3-none-any.whl";
     let mut table = Table::default();
-    let body = wheel("Name: a\n", 10);
+    // The description is not kept.
+    let body = wheel("Name: a\n\nA long text.\n", 10);
     let file = IndexFile {
         file_name: WHEEL.into(),
         url: url.into(),
@@ -158,4 +159,9 @@ fn metadata_of_a_wheel_with_a_digest_is_cached() {
         ..file
     };
     assert_eq!([read(&without), read(&without)], [1, 1]);
+    // Within a run, also metadata that is not cached is requested once.
+    let index = Index::new(&table, settings, Options::default());
+    let first = index.metadata(&listing, &without).unwrap();
+    assert_eq!(index.metadata(&listing, &without).unwrap(), first);
+    assert_eq!(table.requests().len(), 1);
 }
