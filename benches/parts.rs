@@ -233,7 +233,8 @@ fn environments(criterion: &mut Criterion) {
     let text = spec::find(&invocation, &place.process).unwrap();
     let spec = place.spec(&invocation);
     let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
-    let plan = plan::make(&spec, &invocation, &place.process, &memo, &mut evidence).unwrap();
+    let made = plan::make(&spec, &invocation, &place.process, &memo, &mut evidence);
+    let plan = made.unwrap().plan;
     let key = Key::of(&plan);
     let entry = store
         .environment(&plan, &key, |staging| {

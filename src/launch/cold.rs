@@ -35,6 +35,7 @@ pub(super) fn prepare(
         spec,
         plan,
         mut evidence,
+        mut connection,
     } = stages::decide(text, store, invocation, process, &mut Log(invocation))?;
     let key = Key::of(&plan);
     let mut is_built = false;
@@ -42,7 +43,11 @@ pub(super) fn prepare(
     // The store calls the closure only if it has no environment with this key.
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
-        let connect = || plan::connect(&spec, invocation, process, &store.memo_directory());
+        // The resolution has opened connections that are used again.
+        let connect = || match connection.take() {
+            Some(connection) => Ok(connection),
+            None => plan::connect(&spec, invocation, process, &store.memo_directory()),
+        };
         invocation.warn(&build::fetch(&plan, store, connect)?);
         let warnings = info_span!("build the environment")
             .in_scope(|| build::environment(&plan, store, staging))?;

@@ -92,6 +92,7 @@ fn interpreter(decided: &Decided) {
         spec,
         plan,
         evidence,
+        connection: _,
     } = decided;
     let taken = evidence
         .choice

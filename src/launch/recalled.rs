@@ -53,6 +53,7 @@ pub fn recalled(
         spec,
         plan,
         evidence,
+        connection: None,
     })
 }
 

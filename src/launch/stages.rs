@@ -8,7 +8,7 @@ use tracing::info_span;
 use crate::interpreter::InterpreterChoice;
 use crate::invocation::Invocation;
 use crate::memo::{self, Inputs, Memo, MemoName};
-use crate::plan::{self, Evidence, Plan};
+use crate::plan::{self, Connection, Evidence, Made, Plan};
 use crate::process::Process;
 use crate::spec::{Spec, SpecText};
 use crate::store::{Entry, Store};
@@ -66,6 +66,8 @@ pub struct Decided {
     pub plan: Plan,
     /// The evidence of the resolution.
     pub evidence: Evidence,
+    /// The connection to the package indexes, if the resolution has used them.
+    pub connection: Option<Connection>,
 }
 
 /// Parses and resolves a spec.
@@ -87,13 +89,15 @@ pub fn decide(
     process.start_threads();
     let mut evidence = Evidence::default();
     let memo = store.memo_directory();
-    let plan = plan::make(&spec, invocation, process, &memo, &mut evidence);
+    let made = plan::make(&spec, invocation, process, &memo, &mut evidence);
     // Which interpreters were skipped is known even if none was found.
     recorder.chose_interpreter(&evidence.choice);
+    let Made { plan, connection } = made?;
     let decided = Decided {
-        plan: plan?,
         spec,
+        plan,
         evidence,
+        connection,
     };
     recorder.planned(&decided);
     recorder.warn(&decided.evidence.warnings);

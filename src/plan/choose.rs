@@ -4,22 +4,72 @@
 use std::path::Path;
 
 use anyhow::Result;
+use pep508_rs::PackageName;
 use tracing::info_span;
 
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, PlannedWheel, connect, resolve};
+use super::{Connection, Evidence, PlannedWheel, connect, resolve};
 use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
 use crate::spec::{Packages, Spec};
 
-/// Lists the wheel directories of a launch, with the evidence.
-pub(super) fn list(
+/// The wheel directories of a launch.
+pub(super) struct Listed {
+    wheelhouse: Wheelhouse,
+    evidence: Evidence,
+    /// The package indexes, if it is known that the directories do not suffice.
+    connection: Option<Connection>,
+}
+
+/// Lists the wheel directories of a launch, while another thread finds the interpreter. If the
+/// launch will need the package indexes whichever interpreter that is, it also requests the lists of
+/// the projects, as long as `is_waiting` returns true.
+pub(super) fn list_for_launch(
     spec: &Spec,
-    invocation: &Invocation,
-    memo: &Path,
-) -> Result<(Wheelhouse, Evidence)> {
+    caller: Caller<'_>,
+    is_waiting: &(dyn Fn() -> bool + Sync),
+) -> Result<Listed> {
+    let Caller {
+        invocation,
+        process,
+        memo,
+    } = caller;
+    let (wheelhouse, evidence) = list(spec, invocation, memo)?;
+    let missing = missing(spec, &wheelhouse);
+    let mut connection = None;
+    if !missing.is_empty() && spec.may_fetch(invocation) {
+        let opened = connect(spec, invocation, process, memo)?;
+        info_span!("request the lists of projects")
+            .in_scope(|| opened.request_lists(&missing, is_waiting));
+        connection = Some(opened);
+    }
+    Ok(Listed {
+        wheelhouse,
+        evidence,
+        connection,
+    })
+}
+
+/// Returns the projects that the spec requires on each interpreter, and of which no directory has a
+/// wheel.
+fn missing(spec: &Spec, wheelhouse: &Wheelhouse) -> Vec<PackageName> {
+    let Packages::Required(requirements) = &spec.packages else {
+        return Vec::new();
+    };
+    let asked = requirements.asked.iter();
+    let asked = asked.map(|asked| &asked.value.requirement);
+    let missing = asked.filter(|requirement| {
+        requirement.marker.is_true() && wheelhouse.wheels(&requirement.name).is_empty()
+    });
+    missing
+        .map(|requirement| requirement.name.clone())
+        .collect()
+}
+
+/// Lists wheel directories, with the evidence.
+fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse, Evidence)> {
     let _listing = info_span!("list the wheels").entered();
     let mut evidence = Evidence::default();
     let wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
@@ -65,43 +115,49 @@ pub struct Caller<'a> {
 }
 
 /// Selects the wheels of a spec as a launch does: in the listed directories and, if these do not
-/// suffice and the caller asked for that, on the package indexes.
+/// suffice and the caller asked for that, on the package indexes. Returns the connection to these if
+/// they were used.
 pub(super) fn choose_or_fetch(
-    mut wheelhouse: Wheelhouse,
+    listed: Listed,
     spec: &Spec,
     interpreter: &Facts,
     caller: Caller<'_>,
     evidence: &mut Evidence,
-) -> Result<Wheels> {
+) -> Result<(Wheels, Option<Connection>)> {
     let Caller {
         invocation,
         process,
         memo,
     } = caller;
+    let Listed {
+        mut wheelhouse,
+        evidence: seen,
+        connection,
+    } = listed;
+    evidence.extend(seen);
     progress::phase("choosing the wheels");
-    if !spec.may_fetch(invocation) {
-        let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
-        wheelhouse.remember();
-        return Ok(wheels);
-    }
-    // Nothing is said about an attempt that is repeated.
-    let before = evidence.clone();
-    let local = choose_among(&mut wheelhouse, spec, interpreter, evidence);
-    let wheels = if let Ok((wheels, None)) = local {
-        (wheels, None)
+    let connection = if let Some(connection) = connection {
+        connection
     } else {
+        // Nothing is said about an attempt that is repeated.
+        let before = evidence.clone();
+        let local = choose_among(&mut wheelhouse, spec, interpreter, evidence);
+        if matches!(local, Ok((_, None))) || !spec.may_fetch(invocation) {
+            let wheels = local?;
+            wheelhouse.remember();
+            return Ok((wheels, None));
+        }
         *evidence = before;
-        let connection = connect(spec, invocation, process, memo)?;
-        evidence
-            .warnings
-            .extend(connection.warnings.iter().cloned());
-        connection.attach_to(&mut wheelhouse, memo, evidence)?;
-        let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
-        evidence.remarks.extend(wheelhouse.remarks_on_indexes());
-        wheels
+        connect(spec, invocation, process, memo)?
     };
+    evidence
+        .warnings
+        .extend(connection.warnings.iter().cloned());
+    connection.attach_to(&mut wheelhouse, memo, evidence)?;
+    let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
+    evidence.remarks.extend(wheelhouse.remarks_on_indexes());
     wheelhouse.remember();
-    Ok(wheels)
+    Ok((wheels, Some(connection)))
 }
 
 fn choose_among(

@@ -10,7 +10,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::Evidence;
-use super::wheelhouse::{IndexWheels, Wheelhouse, pinned};
+use super::wheelhouse::{IndexWheels, Wheelhouse, pinned, request_lists};
 use crate::invocation::{Conf, Invocation};
 use crate::process::Process;
 use crate::remote::index::{
@@ -120,6 +120,16 @@ impl Connection {
         let (client, index) = (Arc::clone(&self.client), Arc::clone(&self.index));
         wheelhouse.attach(IndexWheels::new(client, index, self.pinned.clone()));
         Ok(())
+    }
+
+    /// Requests the lists of projects in advance, while `is_wanted` returns true. Errors are left to
+    /// the resolver, which asks again.
+    pub(super) fn request_lists(
+        &self,
+        projects: &[PackageName],
+        is_wanted: &(dyn Fn() -> bool + Sync),
+    ) {
+        request_lists(&self.index, projects, is_wanted);
     }
 
     /// Checks whether a wheel is in one of pip's `find-links` directories.

@@ -21,6 +21,7 @@ mod wheelhouse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use pep440_rs::Version;
@@ -235,6 +236,14 @@ impl Evidence {
     }
 }
 
+/// A plan, and what was used to make it.
+pub struct Made {
+    /// The plan.
+    pub plan: Plan,
+    /// The connection to the package indexes, if they were used.
+    pub connection: Option<Connection>,
+}
+
 /// Selects the interpreter and the wheels of a spec, and adds what decided to the evidence. `memo`
 /// is the store's directory for cached facts.
 ///
@@ -246,15 +255,23 @@ pub fn make(
     process: &Process,
     memo: &Path,
     evidence: &mut Evidence,
-) -> Result<Plan> {
+) -> Result<Made> {
     progress::phase("finding the interpreter");
     evidence.extend(Evidence::of_spec(spec));
+    let caller = Caller {
+        invocation,
+        process,
+        memo,
+    };
     // Probing a new interpreter takes time, so the wheels are listed concurrently.
+    let is_probed = AtomicBool::new(false);
     let (interpreter, listed) = std::thread::scope(|scope| {
-        let list = || choose::list(spec, invocation, memo);
+        let is_waiting = || !is_probed.load(Ordering::Relaxed);
+        let list = move || choose::list_for_launch(spec, caller, &is_waiting);
         let listing = (!spec.wants_no_wheels()).then(|| threads::spawn_scoped(scope, list));
         let interpreter = info_span!("find the interpreter")
             .in_scope(|| find_interpreter(invocation, spec, process, Some(memo), evidence));
+        is_probed.store(true, Ordering::Relaxed);
         let listed = listing.map(|listing| match listing {
             Some(thread) => thread
                 .join()
@@ -266,25 +283,18 @@ pub fn make(
     let interpreter = interpreter?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
     // With both at hand, select the wheels.
-    let (wheels, unavailable) = match listed.transpose()? {
-        Some((wheelhouse, seen)) => {
-            evidence.extend(seen);
-            let caller = Caller {
-                invocation,
-                process,
-                memo,
-            };
-            choose::choose_or_fetch(wheelhouse, spec, &interpreter, caller, evidence)?
-        }
-        None => (Vec::new(), None),
+    let ((wheels, unavailable), connection) = match listed.transpose()? {
+        Some(listed) => choose::choose_or_fetch(listed, spec, &interpreter, caller, evidence)?,
+        None => ((Vec::new(), None), None),
     };
-    Ok(Plan {
+    let plan = Plan {
         interpreter,
         wheels,
         unavailable,
         strict: spec.strict || invocation.strict,
         system_packages: spec.system_packages,
-    })
+    };
+    Ok(Made { plan, connection })
 }
 
 /// Finds the interpreter for a spec, as [`interpreter::find`] does, and adds what decided to the

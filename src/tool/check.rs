@@ -138,8 +138,8 @@ fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key>
     }
     let spec = text.parse(process)?;
     let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
-    let plan = plan::make(&spec, invocation, process, &memo, &mut evidence)?;
-    Ok(Key::of(&plan))
+    let made = plan::make(&spec, invocation, process, &memo, &mut evidence)?;
+    Ok(Key::of(&made.plan))
 }
 
 fn line(damage: &Damage) -> String {

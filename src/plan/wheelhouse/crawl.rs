@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
@@ -37,6 +38,21 @@ struct State {
     visited: HashMap<PackageName, HashSet<ExtraName>>,
     /// The number of requirements that threads work on.
     active: usize,
+}
+
+/// Requests the lists of projects until one fails, or `is_wanted` returns false.
+pub(in crate::plan) fn request_lists(
+    index: &Index<Arc<Client>>,
+    projects: &[PackageName],
+    is_wanted: &(dyn Fn() -> bool + Sync),
+) {
+    let has_failed = AtomicBool::new(false);
+    in_parallel(CONNECTIONS, projects, |project| {
+        if is_wanted() && !has_failed.load(Ordering::Relaxed) {
+            let has_list = index.project(project).is_ok();
+            has_failed.fetch_or(!has_list, Ordering::Relaxed);
+        }
+    });
 }
 
 /// Requests what requirements will probably need. Errors are left to the resolver, which asks

@@ -25,7 +25,7 @@ use crate::fs::{self, Digest, Stamped, Trust};
 use crate::report::{self, Failure, Progress};
 use crate::wheel::{Impostor, Metadata, WheelName};
 use bundle::Bundle;
-pub(super) use crawl::crawl;
+pub(super) use crawl::{crawl, request_lists};
 use index::{Broken, Index};
 pub(super) use index_wheels::{IndexWheels, pinned};
 

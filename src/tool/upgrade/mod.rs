@@ -300,13 +300,14 @@ impl Upgrader<'_> {
             own_words,
             ..self.invocation.clone()
         };
-        plan::make(
+        let made = plan::make(
             &text.parse(self.process)?,
             &invocation,
             self.process,
             &self.memo,
             &mut Evidence::default(),
-        )
+        )?;
+        Ok(made.plan)
     }
 }
 

@@ -5,6 +5,11 @@ use expect_test::expect;
 use super::{launch, nothing_is_half_written, wheels, world};
 use crate::support::{Launch, Listed, PackageIndex, Wheel, World, has_strace};
 
+/// The wheel `a` 1, which requires nothing.
+fn one_wheel() -> Vec<Listed> {
+    vec![Listed::wheel(&Wheel::module("a", "1"))]
+}
+
 #[test]
 fn a_launch_fetches_what_is_missing_and_the_next_one_needs_no_index() {
     let (world, index) = (world(), PackageIndex::start(wheels()));
@@ -23,6 +28,35 @@ fn a_launch_fetches_what_is_missing_and_the_next_one_needs_no_index() {
     assert_eq!(index.server.paths().len(), requests);
     drop(index);
     world.vpython(["tool.py"]).run().prints("2 1\n");
+}
+
+#[test]
+fn a_launch_keeps_its_connection_from_the_list_to_the_wheel() {
+    let (world, index) = (World::new(), PackageIndex::start(one_wheel()));
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let words = ["-vpython-fetch", "-c", "import a; print(a.VERSION)"];
+    launch(&world, &index, &words).run().prints("1\n");
+    let requested = ["/simple/a/", "/files/a-1-py3-none-any.whl"];
+    let paths = index.server.paths();
+    let is_there = |path: &&str| paths.iter().any(|known| known == path);
+    assert!(requested.iter().all(is_there), "{paths:?}");
+    assert_eq!(index.server.connections(), 1, "{paths:?}");
+}
+
+#[test]
+fn a_project_that_this_interpreter_does_not_need_is_not_requested() {
+    let files = ["a", "b"].map(|name| Listed::wheel(&Wheel::module(name, "1")));
+    let (world, index) = (World::new(), PackageIndex::start(files.into()));
+    let spec = "dependencies = ['a', \"b; python_version < '3'\"]\n";
+    world.write("vpython.toml", spec);
+    let words = ["-vpython-fetch", "-c", "import a; print(a.VERSION)"];
+    launch(&world, &index, &words).run().prints("1\n");
+    let paths = index.server.paths();
+    let lists: Vec<_> = paths
+        .iter()
+        .filter(|path| path.contains("simple"))
+        .collect();
+    assert_eq!(lists, ["/simple/a/"]);
 }
 
 #[test]
