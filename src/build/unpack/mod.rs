@@ -15,6 +15,7 @@ mod texts;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
@@ -97,15 +98,30 @@ fn unpack_members(
     let source = Source::memory(bytes, 0);
     let archive = Archive::open(source)?;
     let texts = Texts::read(wheel, &archive)?;
+    let buffers = Buffers::default();
     Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
-        let written = steps
-            .par_iter()
-            .map_init(InMemory::default, |in_memory, step| {
-                step.run(source, in_memory, advance)
-            });
+        let written = steps.par_iter().map(|step| {
+            let run = |in_memory: &mut InMemory| step.run(source, in_memory, advance);
+            buffers.with(run)
+        });
         // The first error in order, to be deterministic.
         written.collect::<Vec<_>>().into_iter().collect()
     })
+}
+
+/// Buffers for members, as many as threads use at a time.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<InMemory>>);
+
+impl Buffers {
+    /// Calls `work` with a buffer that no other thread uses meanwhile.
+    fn with<T>(&self, work: impl FnOnce(&mut InMemory) -> T) -> T {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = lock().pop().unwrap_or_default();
+        let result = work(&mut buffer);
+        lock().push(buffer);
+        result
+    }
 }
 
 fn write_manifest(contents: &Contents, to: &Path) -> Result<()> {

@@ -11,15 +11,15 @@ use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::texts::ENTRY_POINTS;
-use super::{Step, Texts, Unpacking, Written};
+use super::{Buffers, Step, Texts, Unpacking, Written};
 use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
@@ -72,7 +72,7 @@ fn unpack_parts(
     let archive = Archive::open(source.holding(end, directory))?;
     let texts = Texts::read(wheel, &archive)?;
     let contents = Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
-        let (mut room, buffers) = (Vec::new(), Mutex::new(Vec::new()));
+        let (mut room, buffers) = (Vec::new(), Buffers::default());
         let mut written: Vec<Option<Written>> = steps.iter().map(|_| None).collect();
         for range in archive.parts(LIMIT) {
             let inside = steps
@@ -111,7 +111,7 @@ struct Part<'a> {
     range: Range<u64>,
     texts: &'a Texts,
     /// Buffers for small members, which the parts reuse.
-    buffers: &'a Mutex<Vec<InMemory>>,
+    buffers: &'a Buffers,
 }
 
 impl Part<'_> {
@@ -132,10 +132,8 @@ impl Part<'_> {
         let run_steps = || {
             let written = steps.par_iter().map(|(index, step)| {
                 self.check_again(step.member, source)?;
-                let mut in_memory = self.buffers().pop().unwrap_or_default();
-                let written = step.run(source, &mut in_memory, advance);
-                self.buffers().push(in_memory);
-                Ok((*index, written?))
+                let run = |in_memory: &mut InMemory| step.run(source, in_memory, advance);
+                Ok((*index, self.buffers.with(run)?))
             });
             // The first error in order, to be deterministic.
             written
@@ -145,10 +143,6 @@ impl Part<'_> {
         };
         let ((), written) = rayon::join(|| hasher.update(bytes), run_steps);
         written
-    }
-
-    fn buffers(&self) -> MutexGuard<'_, Vec<InMemory>> {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the step of the only member in this part, whose content is streamed.
