@@ -238,7 +238,7 @@ fn environments(criterion: &mut Criterion) {
     let key = Key::of(&plan);
     let entry = store
         .environment(&plan, &key, |staging| {
-            build::environment(&plan, &store, staging).map(drop)
+            build::environment(&plan, &store, build::Fetched::default(), staging).map(drop)
         })
         .unwrap();
     let name = MemoName::of_launch(&text, &invocation, &place.process);
@@ -261,7 +261,9 @@ fn link(bencher: &mut criterion::Bencher<'_>, place: &Place, plan: &Plan, store:
     let staging = || tempfile::tempdir_in(place.directory.path()).unwrap();
     bencher.iter_batched_ref(
         staging,
-        |staging| build::environment(plan, store, staging.path()).unwrap(),
+        |staging| {
+            build::environment(plan, store, build::Fetched::default(), staging.path()).unwrap()
+        },
         BatchSize::PerIteration,
     );
 }

@@ -1,30 +1,43 @@
 //! Downloading the wheels of a plan straight into the store: each is unpacked as soon as it has
 //! arrived, while the others are still on their way. No copy of a wheel remains.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use tracing::info_span;
 
-use super::unpack;
 use super::unpacked::UnpackedWheel;
-use crate::fs;
+use super::{in_store, unpack};
+use crate::fs::{self, Digest};
 use crate::plan::{Connection, Plan, PlannedWheel};
 use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
 use crate::report::Progress;
+use crate::report::progress::Part;
 use crate::store::Store;
 use crate::wheel::Metadata;
 
 /// The name of the archive in the directory that it is unpacked into. No scheme has it.
 const ARCHIVE: &str = "archive.whl";
 /// The maximum size in bytes of a wheel that is unpacked from memory, without an archive on the
-/// disk: there are as many at a time as there are connections.
-const IN_MEMORY: u64 = 32 << 20;
+/// disk.
+const IN_MEMORY: u64 = 64 << 20;
+/// The maximum size of all wheels that are in memory at a time, in bytes.
+const ALL_IN_MEMORY: u64 = 192 << 20;
+
+/// The wheels that [`fetch`] has downloaded and unpacked.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// The unpacked wheels.
+    pub(super) wheels: HashMap<Digest, UnpackedWheel>,
+    /// Warnings about the wheels, a sentence each.
+    pub warnings: Vec<String>,
+}
 
 /// Downloads and unpacks the wheels of a plan that are on a server and not in the store. Does
-/// nothing if there are none; `connect` is called only if there are some. Returns warnings about the
-/// wheels, a sentence each.
+/// nothing if there are none; `connect` is called only if there are some.
 ///
 /// # Errors
 /// A wheel cannot be downloaded, is not the planned one, or is not a wheel that every installer
@@ -33,7 +46,7 @@ pub fn fetch(
     plan: &Plan,
     store: &Store,
     connect: impl FnOnce() -> Result<Connection>,
-) -> Result<Vec<String>> {
+) -> Result<Fetched> {
     let is_missing = |wheel: &PlannedWheel| {
         UnpackedWheel::load(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).is_err()
     };
@@ -41,62 +54,129 @@ pub fn fetch(
     let remote = wheels.filter_map(|wheel| Some((wheel, wheel.to_fetch.as_ref()?)));
     let mut missing: Vec<_> = remote.filter(|(wheel, _)| is_missing(wheel)).collect();
     if missing.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Fetched::default());
     }
     // The largest first, so that the last one to finish is small.
     missing.sort_by(|(one, _), (other, _)| {
         let by_size = other.size.cmp(&one.size);
         by_size.then_with(|| one.name.cmp(&other.name))
     });
-    let connection = connect()?;
+    let downloads = Downloads {
+        store,
+        connection: connect()?,
+        memory: Memory::default(),
+    };
     let size = missing.iter().map(|(wheel, _)| wheel.size).sum();
     let progress = Progress::download(missing.len() as u64, size);
     let results = in_parallel(CONNECTIONS, &missing, |(wheel, file)| {
-        let fetched = fetch_wheel(wheel, file, store, &connection, &progress);
+        let arrived = downloads.wheel(wheel, file, &progress.part(wheel.size));
         progress.finish_file();
-        fetched
+        arrived
     });
-    let warnings: Vec<Option<String>> = results.into_iter().collect::<Result<_>>()?;
-    Ok(warnings.into_iter().flatten().collect())
+    let mut fetched = Fetched::default();
+    for result in results {
+        let Arrived { wheel, warning } = result?;
+        fetched.wheels.insert(wheel.sha256, wheel);
+        fetched.warnings.extend(warning);
+    }
+    Ok(fetched)
 }
 
-/// Downloads a wheel into the staging directory of its unpacked form, and unpacks it. Returns a
-/// warning if its metadata is not what its index states.
-fn fetch_wheel(
-    wheel: &PlannedWheel,
-    file: &FileToFetch,
-    store: &Store,
-    connection: &Connection,
-    progress: &Progress,
-) -> Result<Option<String>> {
-    let part = progress.part(wheel.size);
-    let difference = OnceLock::new();
-    let unpack = |staging: &Path| {
-        let _fetching = info_span!("fetch", wheel = %wheel.name, bytes = wheel.size).entered();
-        let cannot = || format!("cannot unpack `{}`", wheel.path.display());
-        let file = &FileToFetch {
-            sha256: Some(wheel.sha256),
-            ..file.clone()
+/// The downloads of the wheels of a plan.
+struct Downloads<'a> {
+    store: &'a Store,
+    connection: Connection,
+    memory: Memory,
+}
+
+/// A wheel that was downloaded and unpacked.
+struct Arrived {
+    wheel: UnpackedWheel,
+    /// A warning if its metadata is not what its index states.
+    warning: Option<String>,
+}
+
+impl Downloads<'_> {
+    /// Downloads a wheel into the staging directory of its unpacked form, and unpacks it.
+    fn wheel(&self, wheel: &PlannedWheel, file: &FileToFetch, part: &Part<'_>) -> Result<Arrived> {
+        let difference = OnceLock::new();
+        let unpack = |staging: &Path| {
+            let _fetching = info_span!("fetch", wheel = %wheel.name, bytes = wheel.size).entered();
+            let cannot = || format!("cannot unpack `{}`", wheel.path.display());
+            let file = &FileToFetch {
+                sha256: Some(wheel.sha256),
+                ..file.clone()
+            };
+            if let Some(room) = file.size.and_then(|size| self.memory.take(size)) {
+                let mut bytes = Vec::with_capacity(usize::try_from(room.size)?);
+                self.connection.download(file, &mut bytes, Some(part))?;
+                difference.get_or_init(|| file.difference(|name| Metadata::of_bytes(&bytes, name)));
+                return unpack::unpack_bytes(wheel, &bytes, staging).with_context(cannot);
+            }
+            let path = staging.join(ARCHIVE);
+            let mut sink = fs::create_new(&path, 0o600)?;
+            self.connection.download(file, &mut sink, Some(part))?;
+            difference.get_or_init(|| file.difference(|name| Metadata::of_wheel(&path, name)));
+            let downloaded = PlannedWheel {
+                path: path.clone(),
+                ..wheel.clone()
+            };
+            let contents = unpack::unpack(&downloaded, staging, drop).with_context(cannot)?;
+            fs::remove_file(&path)?;
+            Ok(contents)
         };
-        if let Some(size) = file.size.filter(|size| *size <= IN_MEMORY) {
-            let mut bytes = Vec::with_capacity(usize::try_from(size)?);
-            connection.download(file, &mut bytes, Some(&part))?;
-            difference.get_or_init(|| file.difference(|name| Metadata::of_bytes(&bytes, name)));
-            return unpack::unpack_bytes(wheel, &bytes, staging).with_context(cannot);
-        }
-        let path = staging.join(ARCHIVE);
-        let mut sink = fs::create_new(&path, 0o600)?;
-        connection.download(file, &mut sink, Some(&part))?;
-        difference.get_or_init(|| file.difference(|name| Metadata::of_wheel(&path, name)));
-        let downloaded = PlannedWheel {
-            path: path.clone(),
-            ..wheel.clone()
-        };
-        unpack::unpack(&downloaded, staging, drop).with_context(cannot)?;
-        fs::remove_file(&path)
-    };
-    store.wheel(&wheel.sha256, &wheel.path, unpack, |directory| {
-        UnpackedWheel::load(directory, wheel.sha256).map(drop)
-    })?;
-    Ok(difference.into_inner().flatten())
+        Ok(Arrived {
+            wheel: in_store(wheel, self.store, unpack)?,
+            warning: difference.into_inner().flatten(),
+        })
+    }
+}
+
+/// The memory for wheels that are unpacked without an archive on the disk, shared by all downloads.
+/// It is limited by the sum of their sizes, and not by their number.
+#[derive(Debug, Default)]
+struct Memory {
+    taken: AtomicU64,
+}
+
+/// A part of the memory, until it is dropped.
+struct Room<'a> {
+    of: &'a Memory,
+    size: u64,
+}
+
+impl Memory {
+    /// Takes memory for a wheel of `size` bytes; none if the wheel is too large, or others have
+    /// taken too much.
+    fn take(&self, size: u64) -> Option<Room<'_>> {
+        let add = |taken: u64| taken.checked_add(size).filter(|sum| *sum <= ALL_IN_MEMORY);
+        let is_taken = size <= IN_MEMORY
+            && (self.taken)
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+                .is_ok();
+        is_taken.then_some(Room { of: self, size })
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.of.taken.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_for_wheels_is_limited_by_their_sum() {
+        let memory = Memory::default();
+        assert!(memory.take(IN_MEMORY + 1).is_none(), "too large by itself");
+        let rooms: Vec<_> = (0..ALL_IN_MEMORY / IN_MEMORY)
+            .map(|_| memory.take(IN_MEMORY).expect("there is room"))
+            .collect();
+        assert!(memory.take(1).is_none(), "all is taken");
+        drop(rooms);
+        assert!(memory.take(IN_MEMORY).is_some(), "all was given back");
+    }
 }

@@ -33,22 +33,28 @@ use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 use byte_code::CompileContext;
 use install::{Layout, Places};
 use link::Linker;
-use unpacked::UnpackedWheel;
+use unpacked::{Contents, UnpackedWheel};
 
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_directory;
 pub use check::check;
-pub use fetch::fetch;
+pub use fetch::{Fetched, fetch};
 pub use foresight::foreseen;
 
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels
-/// that the store does not have yet, on all processors. Returns warnings about the wheels, a
-/// sentence each.
+/// that the store does not have yet, on all processors. `fetched` are those that [`fetch`] has
+/// unpacked. Returns warnings about the wheels, a sentence each.
 ///
 /// # Errors
 /// A wheel is unavailable or invalid, or has a file that wheels must not have; writing fails.
-pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<Vec<String>> {
-    build(plan, store, &Linker::default(), staging).map(|(_, warnings)| warnings)
+pub fn environment(
+    plan: &Plan,
+    store: &Store,
+    fetched: Fetched,
+    staging: &Path,
+) -> Result<Vec<String>> {
+    let wheels = unpack_all(plan, store, fetched)?;
+    build(plan, &wheels, &Linker::default(), staging)
 }
 
 /// Returns the warnings that [`environment`] returned for the environment at `path`; none if the
@@ -115,7 +121,8 @@ pub fn standalone(
         Sharing::Linked => Linker::default(),
         Sharing::Copied => Linker::copying(),
     };
-    let (wheels, warnings) = build(plan, store, &linker, staging)?;
+    let wheels = unpack_all(plan, store, Fetched::default())?;
+    let warnings = build(plan, &wheels, &linker, staging)?;
     byte_code::add_to_staged(
         staging,
         &plan.interpreter,
@@ -129,12 +136,9 @@ pub fn standalone(
     Ok(warnings)
 }
 
-fn build(
-    plan: &Plan,
-    store: &Store,
-    linker: &Linker,
-    staging: &Path,
-) -> Result<(Vec<UnpackedWheel>, Vec<String>)> {
+/// Returns the unpacked wheels of a plan, in its order. Those that are neither fetched nor in the
+/// store are unpacked on all processors.
+fn unpack_all(plan: &Plan, store: &Store, fetched: Fetched) -> Result<Vec<UnpackedWheel>> {
     if let Some(failure) = &plan.unavailable {
         return Err(failure.clone().into());
     }
@@ -144,23 +148,28 @@ fn build(
         plan.wheels.len()
     );
     let _umask = fs::PlainUmask::set();
+    let Fetched {
+        wheels: fetched, ..
+    } = fetched;
+    let mut others: Vec<&PlannedWheel> = plan.wheels.iter().collect();
+    others.retain(|wheel| !fetched.contains_key(&wheel.sha256));
     let progress = Progress::start(
         "unpacking the wheels",
-        plan.wheels.iter().map(|wheel| wheel.size).sum(),
+        others.iter().map(|wheel| wheel.size).sum(),
     );
     // Unpack the largest wheel first, so that the last one to finish is small.
-    let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
-    largest_first.sort_by(|one, other| {
+    others.sort_by(|one, other| {
         other
             .size
             .cmp(&one.size)
             .then_with(|| one.name.cmp(&other.name))
     });
     let newly_unpacked = AtomicUsize::new(0);
-    let mut wheels = workers::in_order(&largest_first, |wheel| {
+    let mut wheels = workers::in_order(&others, |wheel| {
         unpacked(wheel, store, &progress, &newly_unpacked)
     })?;
-    let newly_unpacked = newly_unpacked.into_inner();
+    let newly_unpacked = newly_unpacked.into_inner() + fetched.len();
+    wheels.extend(fetched.into_values());
     if !wheels.is_empty() {
         info!(
             "wheels unpacked now: {newly_unpacked}, unpacked before: {}",
@@ -173,23 +182,33 @@ fn build(
         .map(|(place, wheel)| (&wheel.sha256, place))
         .collect();
     wheels.sort_by_key(|unpacked| order.get(&unpacked.sha256));
+    Ok(wheels)
+}
+
+/// Builds the environment of a plan from its unpacked wheels, which are in its order. Returns the
+/// same warnings as [`environment`].
+fn build(
+    plan: &Plan,
+    wheels: &[UnpackedWheel],
+    linker: &Linker,
+    staging: &Path,
+) -> Result<Vec<String>> {
+    let _umask = fs::PlainUmask::set();
+    let names = || plan.wheels.iter().map(PlannedWheel::file_name);
     // With `strict`, an odd wheel is an error, even if it was unpacked earlier.
-    let file_name = |wheel: &UnpackedWheel| {
-        let place = order.get(&wheel.sha256);
-        place.map_or_else(String::new, |place| plan.wheels[*place].file_name())
-    };
     if plan.strict
         && let Some(failure) = wheels
             .iter()
-            .find_map(|wheel| wheel.contents.oddities.refusal(&file_name(wheel)))
+            .zip(names())
+            .find_map(|(wheel, name)| wheel.contents.oddities.refusal(&name))
     {
         return Err(failure.into());
     }
     // The skeleton, then the wheels in it.
     venv::lay_out(&plan.interpreter, plan.system_packages, staging)?;
-    let places = Places::decide(&Layout::of(&plan.interpreter), &wheels)?;
-    info_span!("install").in_scope(|| install::install(plan, &wheels, &places, linker, staging))?;
-    let warnings = warnings_of(wheels.iter().map(file_name), &wheels, &places);
+    let places = Places::decide(&Layout::of(&plan.interpreter), wheels)?;
+    info_span!("install").in_scope(|| install::install(plan, wheels, &places, linker, staging))?;
+    let warnings = warnings_of(names(), wheels, &places);
     // CPython 2.7 needs the byte code of top-level modules from the beginning.
     if plan.interpreter.is_python2() {
         byte_code::compile_modules(
@@ -197,7 +216,7 @@ fn build(
             &plan.interpreter.executable,
         )?;
     }
-    Ok((wheels, warnings))
+    Ok(warnings)
 }
 
 /// Unpacks a wheel into the empty directory `to`, as a build of an environment does.
@@ -205,7 +224,7 @@ fn build(
 /// # Errors
 /// The file is not the planned one, or not a wheel that every installer reads alike.
 pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
-    unpack::unpack(wheel, to, drop)
+    unpack::unpack(wheel, to, drop).map(drop)
 }
 
 /// Returns the unpacked wheel from the store, or unpacks it now and counts it in `newly_unpacked`.
@@ -222,6 +241,22 @@ fn unpacked(
         let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
             .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
+    };
+    in_store(wheel, store, unpack)
+}
+
+/// Returns the unpacked wheel from the store, where `unpack` unpacks it if it is missing.
+fn in_store(
+    wheel: &PlannedWheel,
+    store: &Store,
+    unpack: impl FnOnce(&Path) -> Result<Contents>,
+) -> Result<UnpackedWheel> {
+    let unpack = |staging: &Path| {
+        Ok(UnpackedWheel {
+            contents: unpack(staging)?,
+            directory: store.unpacked_wheel(&wheel.sha256),
+            sha256: wheel.sha256,
+        })
     };
     store.wheel(&wheel.sha256, &wheel.path, unpack, |directory| {
         UnpackedWheel::load(directory, wheel.sha256)

@@ -48,9 +48,10 @@ pub(super) fn prepare(
             Some(connection) => Ok(connection),
             None => plan::connect(&spec, invocation, process, &store.memo_directory()),
         };
-        invocation.warn(&build::fetch(&plan, store, connect)?);
+        let fetched = build::fetch(&plan, store, connect)?;
+        invocation.warn(&fetched.warnings);
         let warnings = info_span!("build the environment")
-            .in_scope(|| build::environment(&plan, store, staging))?;
+            .in_scope(|| build::environment(&plan, store, fetched, staging))?;
         invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
         Ok(())
     })?;

@@ -73,7 +73,7 @@ impl<'a> Standalone<'a> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
         self.invocation
-            .warn(&build::fetch(&self.plan, &self.store, connect)?);
+            .warn(&build::fetch(&self.plan, &self.store, connect)?.warnings);
         self.invocation.warn(&build::standalone(
             &self.plan,
             &self.store,

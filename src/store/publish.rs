@@ -120,8 +120,8 @@ impl Store {
     }
 
     /// Returns an unpacked wheel. `load` reads its directory; if the directory is missing or
-    /// damaged, `unpack` fills an empty one from the wheel at `source`. Concurrent callers share a
-    /// single unpacking.
+    /// damaged, `unpack` fills an empty one from the wheel at `source`, and returns what `load`
+    /// would return. Concurrent callers share a single unpacking.
     ///
     /// # Errors
     /// The error of `unpack`, here or in the process that was waited for; nothing is left under the
@@ -130,7 +130,7 @@ impl Store {
         &self,
         digest: &Digest,
         source: &Path,
-        unpack: impl FnOnce(&Path) -> Result<()>,
+        unpack: impl FnOnce(&Path) -> Result<T>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
         let making = Making {
@@ -153,7 +153,7 @@ impl Store {
         &self,
         digest: &Digest,
         name: &str,
-        make: impl FnOnce(&Path) -> Result<()>,
+        make: impl FnOnce(&Path) -> Result<T>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
         let making = Making {
@@ -170,7 +170,7 @@ impl Store {
     fn shared<T>(
         &self,
         making: &Making,
-        make: impl FnOnce(&Path) -> Result<()>,
+        make: impl FnOnce(&Path) -> Result<T>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
         let Making {
@@ -202,10 +202,10 @@ impl Store {
         // Build it in a staging directory, and publish it by rename.
         lock.work(inputs, |lock| {
             let staged = self.stage(name, lock)?;
-            make(staged.path())?;
-            publish(staged, path)
-        })?;
-        load(path)
+            let result = make(staged.path())?;
+            publish(staged, path)?;
+            Ok(result)
+        })
     }
 
     /// Creates a directory under `tmp/` for work under a lock. It is removed on drop unless it is

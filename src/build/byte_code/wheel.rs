@@ -78,7 +78,8 @@ pub(super) fn of_wheel(
             debug!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
             let _compiling =
                 info_span!("compile", wheel = %wheel.contents.distribution, bytes = size).entered();
-            compile(wheel, compiler, staging, &part)
+            compile(wheel, compiler, staging, &part)?;
+            ByteCode::load(staging)
         },
         ByteCode::load,
     )?;

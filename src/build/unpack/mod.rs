@@ -40,7 +40,7 @@ pub(super) const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
 
 /// Unpacks a wheel into the empty directory `to`. `advance` receives the number of unpacked bytes
-/// of the wheel.
+/// of the wheel. Returns its contents.
 ///
 /// The wheel is hashed while its members are unpacked. If the digest does not match, that is the
 /// error, and the caller discards what was unpacked. The call also fails if the file is not a wheel
@@ -49,7 +49,7 @@ pub(super) fn unpack(
     wheel: &PlannedWheel,
     to: &Path,
     advance: impl Fn(u64) + Send + Sync,
-) -> Result<()> {
+) -> Result<Contents> {
     let file = fs::open_regular(&wheel.path)?;
     let length = file.metadata().context("it cannot be read")?.len();
     // A large wheel is read and hashed in parts. A small one is read once, and hashed while its
@@ -77,15 +77,16 @@ pub(super) fn unpack(
             .hint("run the command again when no process writes to the wheel any more")
             .into());
     }
-    write_manifest(&contents?, to)
+    with_manifest(contents?, to)
 }
 
 /// Unpacks the bytes of a wheel, whose digest the caller has checked, into the empty directory `to`.
+/// Returns its contents.
 ///
 /// # Errors
 /// They are not those of a wheel that every program unpacks alike.
-pub(super) fn unpack_bytes(wheel: &PlannedWheel, bytes: &[u8], to: &Path) -> Result<()> {
-    write_manifest(&unpack_members(wheel, bytes, to, &drop)?, to)
+pub(super) fn unpack_bytes(wheel: &PlannedWheel, bytes: &[u8], to: &Path) -> Result<Contents> {
+    with_manifest(unpack_members(wheel, bytes, to, &drop)?, to)
 }
 
 /// Unpacks the members of a wheel.
@@ -124,9 +125,11 @@ impl Buffers {
     }
 }
 
-fn write_manifest(contents: &Contents, to: &Path) -> Result<()> {
-    let bytes = serde_json::to_vec(contents)?;
-    fs::write_new(&to.join(MANIFEST), &fs::seal(&bytes), 0o444)
+/// Writes the contents of a wheel next to its files, and returns them.
+fn with_manifest(contents: Contents, to: &Path) -> Result<Contents> {
+    let bytes = serde_json::to_vec(&contents)?;
+    fs::write_new(&to.join(MANIFEST), &fs::seal(&bytes), 0o444)?;
+    Ok(contents)
 }
 
 /// A wheel being unpacked. First the place of each member is decided, in the order of the archive,

@@ -44,6 +44,17 @@ fn a_launch_keeps_its_connection_from_the_list_to_the_wheel() {
 }
 
 #[test]
+fn fetched_wheels_are_logged_as_unpacked_now() {
+    let (world, index) = (world(), PackageIndex::start(wheels()));
+    let words = ["-vpython-fetch", "-vpython-log-level=info", "tool.py"];
+    let outcome = launch(&world, &index, &words).run();
+    let mut lines = outcome.stderr.lines();
+    let line = lines.find(|line| line.contains("unpacked"));
+    let expected = "vpython: info: wheels unpacked now: 2, unpacked before: 0";
+    assert_eq!(line, Some(expected), "{outcome}");
+}
+
+#[test]
 fn a_project_that_this_interpreter_does_not_need_is_not_requested() {
     let files = ["a", "b"].map(|name| Listed::wheel(&Wheel::module(name, "1")));
     let (world, index) = (World::new(), PackageIndex::start(files.into()));
