@@ -45,9 +45,9 @@ impl InMemory {
         );
         match member.method {
             Method::Stored => {
-                self.content.resize(size, 0);
-                source.read_exact_at(&mut self.content, member.data).ok()?;
-                (libdeflater::crc32(&self.content) == member.crc).then_some(&*self.content)
+                let content = first(&mut self.content, size);
+                source.read_exact_at(content, member.data).ok()?;
+                (libdeflater::crc32(content) == member.crc).then_some(&*content)
             }
             Method::Deflated => self.inflate(source, member, length, size),
         }
@@ -71,20 +71,26 @@ impl InMemory {
         .concat();
         // Build a gzip file in the buffer: header, deflated content, footer.
         let end = HEADER.len() + length;
-        self.deflated.resize(end, 0);
-        self.deflated[..HEADER.len()].copy_from_slice(&HEADER);
+        let gzip = first(&mut self.deflated, end + footer.len());
+        gzip[..HEADER.len()].copy_from_slice(&HEADER);
         source
-            .read_exact_at(&mut self.deflated[HEADER.len()..], member.data)
+            .read_exact_at(&mut gzip[HEADER.len()..end], member.data)
             .ok()?;
-        self.deflated.extend_from_slice(&footer);
-        if memmem::find(&self.deflated[HEADER.len()..], &footer)? != length {
+        gzip[end..].copy_from_slice(&footer);
+        if memmem::find(&gzip[HEADER.len()..], &footer)? != length {
             return None;
         }
-        self.content.resize(size, 0);
-        let inflated = self
-            .inflater
-            .gzip_decompress(&self.deflated, &mut self.content)
-            .ok()?;
-        (inflated == size).then_some(&*self.content)
+        let content = first(&mut self.content, size);
+        let inflated = self.inflater.gzip_decompress(gzip, content).ok()?;
+        (inflated == size).then_some(&*content)
     }
+}
+
+/// Returns the first `length` bytes of a buffer, which only grows: to clear what the next member
+/// overwrites takes time.
+fn first(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    &mut buffer[..length]
 }
