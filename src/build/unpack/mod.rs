@@ -102,7 +102,7 @@ fn unpack_members(
     let buffers = Buffers::default();
     Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
         let written = steps.par_iter().map(|step| {
-            let run = |in_memory: &mut InMemory| step.run(source, in_memory, advance);
+            let run = |in_memory: &mut InMemory| step.run(source, Some(in_memory), advance);
             buffers.with(run)
         });
         // The first error in order, to be deterministic.
@@ -120,6 +120,7 @@ impl Buffers {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut buffer = lock().pop().unwrap_or_default();
         let result = work(&mut buffer);
+        buffer.drop_large();
         lock().push(buffer);
         result
     }

@@ -132,7 +132,7 @@ impl Part<'_> {
         let run_steps = || {
             let written = steps.par_iter().map(|(index, step)| {
                 self.check_again(step.member, source)?;
-                let run = |in_memory: &mut InMemory| step.run(source, in_memory, advance);
+                let run = |in_memory: &mut InMemory| step.run(source, Some(in_memory), advance);
                 Ok((*index, self.buffers.with(run)?))
             });
             // The first error in order, to be deterministic.
@@ -160,7 +160,7 @@ impl Part<'_> {
         hasher.update(header);
         let run = |show: &(dyn Fn(&[u8]) -> bool + Sync)| {
             let tap = Tap::new(extent.start, show);
-            step.run(source.through(&tap), &mut InMemory::default(), advance)
+            step.run(source.through(&tap), None, advance)
         };
         let written = std::thread::scope(|scope| {
             let (to, pieces) = sync_channel::<Vec<u8>>(WAITING);

@@ -87,11 +87,12 @@ impl Written {
 }
 
 impl Step<'_> {
-    /// Runs the step with the member's bytes in `source`, and reports progress.
+    /// Runs the step with the member's bytes in `source`, and reports progress. Without buffers, the
+    /// member is streamed, and each of its bytes is read once and in order.
     pub(super) fn run(
         &self,
         source: Source,
-        in_memory: &mut InMemory,
+        in_memory: Option<&mut InMemory>,
         advance: &impl Fn(u64),
     ) -> Result<Written> {
         let written = self.unpack(source, in_memory);
@@ -99,7 +100,7 @@ impl Step<'_> {
         written.with_context(|| format!("member `{}` cannot be unpacked", self.member.name))
     }
 
-    fn unpack(&self, source: Source, in_memory: &mut InMemory) -> Result<Written> {
+    fn unpack(&self, source: Source, in_memory: Option<&mut InMemory>) -> Result<Written> {
         match &self.kind {
             StepKind::Read => {
                 std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
@@ -112,7 +113,12 @@ impl Step<'_> {
 
     /// Writes a member to a file. Most members are small: they are read, inflated, hashed and
     /// written as a whole.
-    fn file(&self, file: &NewFile, source: Source, in_memory: &mut InMemory) -> Result<Written> {
+    fn file(
+        &self,
+        file: &NewFile,
+        source: Source,
+        in_memory: Option<&mut InMemory>,
+    ) -> Result<Written> {
         let NewFile { destination, path } = file;
         // The mode counts whatever system the archive names as its origin, as with pip.
         let mode = if self.member.is_executable() {
@@ -120,7 +126,8 @@ impl Step<'_> {
         } else {
             Mode::Plain
         };
-        let verified = match in_memory.read(source, self.member) {
+        let whole = in_memory.and_then(|in_memory| in_memory.read(source, self.member));
+        let verified = match whole {
             Some(content) => write(&self.row, path, mode, |sink| sink.write_all(content))?,
             None => write(&self.row, path, mode, |sink| {
                 copy(self.member.content(source), sink)
