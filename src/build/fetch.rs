@@ -150,11 +150,12 @@ impl Memory {
     /// taken too much.
     fn take(&self, size: u64) -> Option<Room<'_>> {
         let add = |taken: u64| taken.checked_add(size).filter(|sum| *sum <= ALL_IN_MEMORY);
-        let is_taken = size <= IN_MEMORY
-            && (self.taken)
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
-                .is_ok();
-        is_taken.then_some(Room { of: self, size })
+        if size > IN_MEMORY {
+            return None;
+        }
+        let taken = (self.taken).fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        // The room gives back what it has when it is dropped, so that there must be none otherwise.
+        taken.ok().map(|_| Room { of: self, size })
     }
 }
 
