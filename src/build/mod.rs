@@ -42,7 +42,7 @@ pub use fetch::{Fetched, fetch};
 pub use foresight::foreseen;
 
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels
-/// that the store does not have yet, on all processors. `fetched` are those that [`fetch`] has
+/// that the store does not have yet, on all processors. `fetched` are those that [`fetch()`] has
 /// unpacked. Returns warnings about the wheels, a sentence each.
 ///
 /// # Errors
