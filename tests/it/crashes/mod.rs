@@ -22,7 +22,7 @@ use crate::support::trace::{Fault, Traced, traced};
 use crate::support::{PackageIndex, Wheel, World};
 
 /// The default number of moments.
-const FEW: usize = 10;
+const FEW: usize = 2;
 
 /// A kind of run, with the store that it finds.
 struct Scene {
