@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use pep440_rs::Version;
 
-use super::version::split_threading;
 use crate::fs::{self, Stamps, Trust};
+use crate::invocation::split_threading;
 use crate::process::Process;
 
 /// Checks whether a directory of `PATH` contains shims, by its name.

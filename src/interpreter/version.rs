@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 use super::Facts;
+use crate::invocation::split_threading;
 
 /// A version to search for, because the caller names it instead of a file (`3.12`, or `python3.12`)
 /// or because it is a default.
@@ -73,14 +74,6 @@ impl NamedVersion {
             specifiers: specifier.into(),
             free_threaded: false,
         }
-    }
-}
-
-/// Splits the mark of a free-threaded build off a version: `3.13t` is `3.13`, free-threaded.
-pub(super) fn split_threading(version: &str) -> (&str, bool) {
-    match version.strip_suffix('t') {
-        Some(version) if version.contains('.') => (version, true),
-        _ => (version, false),
     }
 }
 

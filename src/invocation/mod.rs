@@ -17,6 +17,7 @@ mod settings;
 mod split;
 mod tool_help;
 mod tools;
+mod version;
 mod wheels;
 
 use std::ffi::{OsStr, OsString};
@@ -37,6 +38,7 @@ pub use options::{
 pub use python::Target;
 pub use settings::Setting;
 pub use tools::Tool;
+pub use version::split_threading;
 pub use wheels::{Wheels, WheelsSource};
 
 use crate::report::{self, Failure, shell_word};

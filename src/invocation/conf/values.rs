@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use toml::de::DeValue;
 
 use super::reader::{Reader, Value};
+use crate::invocation::split_threading;
 
 impl Reader<'_> {
     pub(super) fn text(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
@@ -142,9 +143,6 @@ fn is_version(text: &str) -> bool {
     let is_number = |part: &str| {
         !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let text = match text.strip_suffix('t') {
-        Some(version) if version.contains('.') => version,
-        _ => text,
-    };
-    text.split('.').count() <= 3 && text.split('.').all(is_number)
+    let (version, _) = split_threading(text);
+    version.split('.').count() <= 3 && version.split('.').all(is_number)
 }

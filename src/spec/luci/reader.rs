@@ -3,6 +3,7 @@
 use super::lexer::Diagnostic;
 use super::names;
 use super::schema::{Message, Package, TagEntry, Text};
+use crate::invocation::split_threading;
 use crate::spec::{
     ListedWheel, Located, Packages, Places, PythonRange, Spec, SpecText, TagPattern,
 };
@@ -98,13 +99,10 @@ impl Reader<'_> {
     /// value sets no requirement.
     fn python_range(&mut self, text: &Text) -> Option<Located<PythonRange>> {
         let written = text.value.trim();
-        let free_threaded = written.starts_with("3.") && written.ends_with('t');
-        let version = if free_threaded {
-            &written[..written.len() - 1]
-        } else {
-            written
-        };
+        let (version, free_threaded) = split_threading(written);
         let numbers: Option<Vec<u32>> = version.split('.').map(number).collect();
+        // There is no such build of Python 2.
+        let numbers = numbers.filter(|numbers| !free_threaded || numbers.first() == Some(&3));
         let range = match numbers.as_deref() {
             _ if written.is_empty() => return None,
             Some([major @ (2 | 3)]) => format!("=={major}.*"),
