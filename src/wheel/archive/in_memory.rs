@@ -62,7 +62,6 @@ impl InMemory {
     /// Returns the content of a member; none if it is too large, if it is large and another thread
     /// has a large one, or if the content does not match its header.
     pub fn read(&mut self, source: Source, member: &Member) -> Option<&[u8]> {
-        self.drop_large();
         let size = member.size.max(member.compressed);
         if size > LARGE {
             return None;
@@ -84,7 +83,7 @@ impl InMemory {
         }
     }
 
-    /// Frees the buffers of a large member.
+    /// Frees the buffers of a large member, so that another thread may have one.
     pub fn drop_large(&mut self) {
         if self.large.is_some() {
             (self.deflated, self.content) = (Vec::new(), Vec::new());
