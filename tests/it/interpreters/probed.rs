@@ -1,11 +1,13 @@
 //! How often an interpreter is probed.
 
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
 
 use expect_test::expect;
 
 use super::{SHOW, wants};
-use crate::support::{Fake, World};
+use crate::support::{Fake, Python, World};
 
 #[test]
 fn an_interpreter_is_probed_once() {
@@ -139,4 +141,29 @@ fn a_named_interpreter_that_leads_back_to_vpython_is_probed_once() {
         std::fs::read_to_string(world.path("asked")).unwrap(),
         "one\none\n"
     );
+}
+
+/// The program that asks an interpreter about itself.
+const PROBE: &str = include_str!("../../../src/interpreter/probe.py");
+
+#[test]
+fn the_probe_writes_any_text_as_json() {
+    let functions = PROBE.strip_suffix("\nmain()\n").unwrap();
+    let values = r#"[None, True, -3, (), {"a": {}}, u"\x00\n\x7f\"\\ ~", u"\xe9\u20ac\U0001F600"]"#;
+    let expected = serde_json::json!([
+        null, true, -3, [], {"a": {}}, "\0\n\u{7f}\"\\ ~", "\u{e9}\u{20ac}\u{1f600}"
+    ]);
+    let pythons = Python::each_build()
+        .into_iter()
+        .map(|python| python.path.clone());
+    for python in pythons.chain(Python::two()).collect::<Vec<PathBuf>>() {
+        let output = Command::new(&python)
+            .arg("-c")
+            .arg(format!("{functions}\nprint(as_json({values}))"))
+            .output()
+            .unwrap();
+        let written: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(written, expected, "{}", python.display());
+        assert!(output.stdout.is_ascii(), "{}", python.display());
+    }
 }
