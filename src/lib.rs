@@ -23,6 +23,7 @@
 //! | [`interpreter`] | finding interpreters, their facts and wheel tags |
 //! | [`spec`] | the requirements, and the location where each is written |
 //! | [`invocation`] | the command line: vpython's flags, python's arguments and the target |
+//! | [`oci`] | image layouts on disk, and the documents and references of registries |
 //! | [`process`], [`report`], [`fs`] | process inputs, output to the user, file system access |
 //!
 //! Each module may use the modules below it in the table and no others, except that [`exec`] does
@@ -41,6 +42,7 @@ mod interpreter;
 mod invocation;
 mod launch;
 mod memo;
+mod oci;
 mod plan;
 mod portable;
 mod process;

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The stages, lowest first. Each may use those before it.
-const STAGES: [&str; 14] = [
+const STAGES: [&str; 15] = [
+    "oci",
     "invocation",
     "spec",
     "interpreter",

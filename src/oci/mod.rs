@@ -1,0 +1,28 @@
+//! The formats of the Open Container Initiative, in which registries and container tools exchange
+//! bytes by their SHA-256 digests: references, descriptors and manifests, and image layouts on disk.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `reference` | [`Reference`]: `oci:DIR[:TAG]` and `oci://HOST/REPO[:TAG]`, as users write them |
+//! | `document` | [`Descriptor`], [`Manifest`], [`ImageIndex`], [`ImageConfig`]: the JSON documents |
+//! | `layout` | [`Layout`]: an image layout that is read, a directory or a `.tar` |
+//! | `new_layout` | [`NewLayout`]: an image layout that is written |
+//!
+//! Sources: the image specification, <https://github.com/opencontainers/image-spec>, version 1.1.
+//! Nothing here uses a network.
+
+mod document;
+mod layout;
+mod new_layout;
+mod reference;
+
+pub use document::{
+    Annotations, Descriptor, History, ImageConfig, ImageIndex, Manifest, Platform, Process, RootFs,
+    media_type,
+};
+pub use layout::{Blob, Image, Layout};
+pub use new_layout::{NewLayout, is_layout};
+pub use reference::{LayoutReference, Reference, RegistryReference, Version};
+
+/// The largest manifest, index or configuration that is read, in bytes: registries accept 4 MiB.
+pub const MAX_DOCUMENT: u64 = 4 << 20;

@@ -1,0 +1,152 @@
+//! [`NewLayout`]: an image layout that is written, in a directory of the caller.
+//!
+//! Equal blobs are written once. The list of manifests comes last: it makes the layout complete.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest as _, Sha256};
+
+use super::layout::{INDEX, MARK, TAG, blob_name};
+use super::{Descriptor, ImageIndex, Layout};
+use crate::fs::{self, Digest};
+
+/// The permission bits of the files and directories.
+const MODE: u32 = 0o644;
+const DIRECTORY_MODE: u32 = 0o755;
+/// The size of the write buffer in bytes.
+const BUFFER: usize = 1 << 16;
+
+/// Returns whether a directory is an image layout.
+#[must_use]
+pub fn is_layout(directory: &Path) -> bool {
+    fs::is_file(&directory.join(MARK))
+}
+
+/// An image layout that is written.
+#[derive(Debug)]
+pub struct NewLayout {
+    directory: PathBuf,
+}
+
+impl NewLayout {
+    /// Begins a layout in an empty directory.
+    ///
+    /// # Errors
+    /// A directory cannot be created.
+    pub fn begin(directory: &Path) -> Result<Self> {
+        fs::create_dir_all(&directory.join("blobs/sha256"), DIRECTORY_MODE)?;
+        Ok(Self {
+            directory: directory.to_path_buf(),
+        })
+    }
+
+    /// Writes bytes as a blob.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn add(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor> {
+        self.add_by(media_type, |to| {
+            to.write_all(bytes).context("cannot write the blob")
+        })
+    }
+
+    /// Writes a blob by a function, such as a compressor.
+    ///
+    /// # Errors
+    /// The function fails, or the file cannot be written.
+    pub fn add_by(
+        &self,
+        media_type: &str,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<Descriptor> {
+        // The name of a blob is known when its last byte is.
+        let unnamed = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(self.directory.join("blobs/sha256"))
+            .with_context(|| format!("cannot create a file in `{}`", self.directory.display()))?;
+        let file = unnamed.as_file().try_clone();
+        let file = file.context("cannot write the blob")?;
+        let mut hashed = Hashed {
+            file: BufWriter::with_capacity(BUFFER, file),
+            hasher: Sha256::new(),
+            size: 0,
+        };
+        write(&mut hashed)?;
+        hashed.flush().context("cannot write to the disk")?;
+        let (size, hash) = (hashed.size, hashed.hasher.finalize());
+        let digest = Digest::from(<[u8; 32]>::from(hash));
+        let path = self.directory.join(blob_name(&digest));
+        fs::set_mode(unnamed.path(), MODE)?;
+        unnamed
+            .persist(&path)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Descriptor {
+            media_type: media_type.to_owned(),
+            digest,
+            size,
+            ..Descriptor::of(media_type, b"")
+        })
+    }
+
+    /// Copies a blob of another layout, and compares it with its digest.
+    ///
+    /// # Errors
+    /// The blob is missing or damaged, or the file cannot be written.
+    pub fn copy(&self, layout: &Layout, descriptor: &Descriptor) -> Result<()> {
+        let mut blob = layout.blob(descriptor)?;
+        let copied = self.add_by(&descriptor.media_type, |to| {
+            std::io::copy(&mut blob, to)
+                .map(drop)
+                .context("cannot copy the blob")
+        });
+        let copied = copied.and_then(|copied| {
+            ensure!(
+                copied.digest == descriptor.digest,
+                "it differs from its digest"
+            );
+            Ok(())
+        });
+        copied.with_context(|| format!("cannot copy `{}`", layout.blob_path(descriptor).display()))
+    }
+
+    /// Returns the path of a blob that was written.
+    #[must_use]
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.directory.join(blob_name(digest))
+    }
+
+    /// Completes the layout with one manifest under a tag.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(&self, mut manifest: Descriptor, tag: &str) -> Result<()> {
+        manifest.annotations.insert(TAG.to_owned(), tag.to_owned());
+        let index = serde_json::to_vec(&ImageIndex::new(vec![manifest]))?;
+        let mark = br#"{"imageLayoutVersion":"1.0.0"}"#;
+        fs::write_new(&self.directory.join(MARK), mark, MODE)?;
+        fs::write_new(&self.directory.join(INDEX), &index, MODE)
+    }
+}
+
+/// A writer that hashes and counts what is written.
+struct Hashed {
+    file: BufWriter<File>,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..length]);
+        self.size += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
