@@ -57,6 +57,9 @@ pub mod variable {
     pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 }
 
+/// The processor that this program is built for, in the words of Rust.
+pub const MACHINE: &str = std::env::consts::ARCH;
+
 /// The name of the settings file next to vpython's binary, and the path of the system-wide one.
 const CONF: [&str; 2] = ["vpython.conf", "/etc/vpython.conf"];
 

@@ -33,7 +33,8 @@ pub use documents::{completions, manual};
 pub use fetching::Fetching;
 pub use flags::{LogLevel, help};
 pub use options::{
-    Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade,
+    Additions, Check, Compression, Explain, Export, Fetch, ImageOptions, List, Lock, Pack, Prune,
+    Relocate, Unpack, Upgrade,
 };
 pub use python::Target;
 pub use settings::Setting;

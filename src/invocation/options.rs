@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 /// The options of `check`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -140,9 +140,48 @@ pub struct Pack {
     /// that point outside it
     #[arg(long)]
     pub fix_rpath: bool,
+    /// The options of an image.
+    #[command(flatten)]
+    pub image: ImageOptions,
     /// Additional contents of the environment.
     #[command(flatten)]
     pub additions: Additions,
+}
+
+/// The options of `pack` for an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ImageOptions {
+    /// The image to add the environment to: `oci:DIR[:TAG]` or `oci:FILE.tar` [default: an empty
+    /// image]
+    #[arg(long, value_name = "IMAGE")]
+    pub base: Option<String>,
+    /// The number of wheels that get a layer each, the largest ones; the others share one [default:
+    /// 40]
+    #[arg(long, value_name = "N")]
+    pub layers: Option<usize>,
+    /// The program that a container of the image runs, with its first arguments [default:
+    /// the environment's python]
+    #[arg(long, value_name = "WORDS")]
+    pub entrypoint: Option<String>,
+    /// The user that a container of the image runs as: `UID` or `UID:GID` [default: the base's]
+    #[arg(long, value_name = "UID")]
+    pub user: Option<String>,
+    /// A label of the image; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", action = ArgAction::Append)]
+    pub label: Vec<String>,
+    /// The compression of the layers: `gzip`, which all tools read, or `zstd` [default: gzip]
+    #[arg(long, value_name = "METHOD")]
+    pub compression: Option<Compression>,
+}
+
+/// The compression of the layers of an image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// gzip.
+    #[default]
+    Gzip,
+    /// Zstandard.
+    Zstd,
 }
 
 /// The options of `prune`.

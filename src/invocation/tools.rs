@@ -57,10 +57,11 @@ pub enum Tool {
     /// List the environments in the store
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
-    /// Write the environment as an archive or a package
+    /// Write the environment as an archive, a package or a container image
     ///
-    /// The extension selects the format: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`.
-    /// The output is reproducible: the same spec and wheels give the same bytes.
+    /// The extension selects the format: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`; an
+    /// OCI image is a directory `.oci` or a file `.oci.tar`. The output is reproducible: the same
+    /// spec and wheels give the same bytes.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]"
     )]
@@ -86,11 +87,11 @@ pub enum Tool {
         override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]"
     )]
     Lock(Lock),
-    /// Create an environment from an archive that `pack` has written
+    /// Create an environment from an archive or image that `pack` has written
     ///
-    /// Verifies the archive, and replaces an older environment atomically. Nothing is done if the
-    /// same environment is already there.
-    #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack FILE DIR [options]")]
+    /// SOURCE is an archive, or `oci:` with an image: `oci:app.oci`. Verifies it, and replaces an
+    /// older environment atomically. Nothing is done if the same environment is already there.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack SOURCE DIR [options]")]
     Unpack(Unpack),
     /// Print shell completions for vpython
     ///

@@ -93,7 +93,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Returns the platform of a machine in the words of Linux, for example `x86_64`.
+    /// Returns the platform of a machine in the words of Linux or Rust, for example `x86_64`.
     #[must_use]
     pub fn linux(machine: &str) -> Self {
         let (architecture, variant) = match machine {
@@ -101,7 +101,8 @@ impl Platform {
             "aarch64" => ("arm64", None),
             "armv6l" => ("arm", Some("v6")),
             "armv7l" | "armv8l" => ("arm", Some("v7")),
-            "i386" | "i486" | "i586" | "i686" => ("386", None),
+            "i386" | "i486" | "i586" | "i686" | "x86" => ("386", None),
+            "powerpc64" => ("ppc64le", None),
             // Go has the same words as Linux for the others: `ppc64le`, `s390x`, `riscv64`.
             other => (other, None),
         };

@@ -118,6 +118,14 @@ impl NewLayout {
         self.directory.join(blob_name(digest))
     }
 
+    /// Writes a file beside the blobs, for tools that read something else than the list of manifests.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn add_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        fs::write_new(&self.directory.join(name), bytes, MODE)
+    }
+
     /// Completes the layout with one manifest under a tag.
     ///
     /// # Errors

@@ -15,4 +15,4 @@ mod unpack;
 pub use export::export;
 pub use pack::pack;
 pub use standalone::Standalone;
-pub use unpack::{extract, unpack};
+pub use unpack::{Packed, PackedImage, extract, unpack};

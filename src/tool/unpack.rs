@@ -1,6 +1,6 @@
-//! `-vpython-tool unpack FILE DIR`: creates an environment from an archive of `pack`.
+//! `-vpython-tool unpack SOURCE DIR`: creates an environment from an archive or an image of `pack`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use super::install;
 use crate::fs;
 use crate::invocation::{Invocation, Unpack};
-use crate::portable;
-use crate::process::Process;
+use crate::oci::{Platform, Reference};
+use crate::portable::{self, Packed, PackedImage};
+use crate::process::{self, Process};
 use crate::report::{self, Failure};
 
 /// Unpacks the archive that the command line names, prints the path of the environment, and returns
@@ -19,24 +20,24 @@ use crate::report::{self, Failure};
 /// Returns an error if the file is not an archive of `pack` or is damaged, if the destination holds
 /// anything that vpython did not unpack, or if the interpreter does not exist.
 pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let (file, destination) = named(&invocation.words, process)?;
+    let (packed, destination) = named(&invocation.words, process)?;
     // Validate everything before anything is written.
     let link = options
         .link
         .as_ref()
         .map(|name| Link::to(name, &destination, process))
         .transpose()?;
-    portable::unpack(&file, &destination, options, invocation, process)?;
+    portable::unpack(&packed, &destination, options, invocation, process)?;
     link.map_or(Ok(()), |link| link.put())?;
     install::print(&destination)
 }
 
-/// Returns the archive and the destination.
-fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
+/// Returns the archive or image, and the destination.
+fn named(words: &[OsString], process: &Process) -> Result<(Packed, PathBuf)> {
     let words: Vec<&OsString> = words.iter().filter(|word| *word != "--").collect();
     match words[..] {
         [file, destination] if !destination.is_empty() => Ok((
-            process.absolute(Path::new(file)),
+            packed(file, process)?,
             fs::plain_place(process.absolute(Path::new(destination))),
         )),
         _ => {
@@ -47,6 +48,28 @@ fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
                     "for example: `{} -vpython-tool unpack env.tar.gz /opt/app/env`",
                     report::program()
                 ))
+                .into())
+        }
+    }
+}
+
+/// Opens an archive, or an image that is named by a reference.
+fn packed(word: &OsStr, process: &Process) -> Result<Packed> {
+    let reference = word.to_str().and_then(Reference::parse);
+    let reference = reference
+        .transpose()
+        .map_err(|why| Failure::new(format!("cannot unpack `{}`", word.display())).because(why))?;
+    match reference {
+        None => Ok(Packed::Archive(process.absolute(Path::new(word)))),
+        Some(Reference::Layout(mut reference)) => {
+            reference.path = process.absolute(&reference.path);
+            let platform = Platform::linux(process::MACHINE);
+            PackedImage::open(&reference, &platform).map(Packed::Image)
+        }
+        Some(reference @ Reference::Registry(_)) => {
+            Err(Failure::new(format!("cannot unpack `{reference}`"))
+                .because("it is in a registry")
+                .hint("copy it to a directory first: `skopeo copy docker://IMAGE oci:DIR`")
                 .into())
         }
     }

@@ -4,9 +4,8 @@
 //! Owners, times and permission bits on disk are ignored. Each file is read in chunks when its turn
 //! comes, never as a whole.
 
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -76,13 +75,8 @@ impl Contents {
     /// that it lists.
     pub fn as_listed(&self) -> Vec<Item<'_>> {
         let prefix = self.prefix();
-        let mut items = vec![self.manifest_item(PACK_MANIFEST)];
-        if !prefix.is_empty() {
-            items.push(Item {
-                path: prefix.to_owned(),
-                kind: ItemKind::Directory,
-            });
-        }
+        let mut items = vec![self.manifest_item()];
+        items.extend((!prefix.is_empty()).then(|| directory(prefix)));
         items.extend(self.manifest.members.iter().map(|member| self.item(member)));
         items
     }
@@ -90,19 +84,31 @@ impl Contents {
     /// Returns the items sorted by path, including the parent directories of the prefix, as a
     /// package manager installs them.
     pub fn as_installed(&self) -> Vec<Item<'_>> {
-        let mut directories = BTreeSet::new();
-        let prefix = self.prefix();
-        directories.extend(prefix.match_indices('/').map(|(end, _)| &prefix[..end]));
-        let mut items: Vec<Item<'_>> = directories
-            .into_iter()
-            .map(|path| Item {
-                path: path.to_owned(),
-                kind: ItemKind::Directory,
-            })
-            .collect();
+        let mut items = self.above_prefix();
         items.extend(self.as_listed());
         items.sort_by(|one, other| one.path.cmp(&other.path));
         items
+    }
+
+    /// Returns the parent directories of the prefix, from the top.
+    fn above_prefix(&self) -> Vec<Item<'_>> {
+        let prefix = self.prefix();
+        let ends = prefix.match_indices('/').map(|(end, _)| end);
+        ends.map(|end| directory(&prefix[..end])).collect()
+    }
+
+    /// Returns the directories that contain the environment, from the top, down to that of the
+    /// prefix.
+    pub fn down_to_prefix(&self) -> Vec<Item<'_>> {
+        let mut items = self.above_prefix();
+        let prefix = self.prefix();
+        items.extend((!prefix.is_empty()).then(|| directory(prefix)));
+        items
+    }
+
+    /// Returns the staged environment.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     fn prefix(&self) -> &str {
@@ -113,7 +119,8 @@ impl Contents {
             .trim_start_matches('/')
     }
 
-    fn item<'a>(&'a self, member: &'a Member) -> Item<'a> {
+    /// Returns the item of a member.
+    pub fn item<'a>(&'a self, member: &'a Member) -> Item<'a> {
         let kind = match member {
             Member::Directory { .. } => ItemKind::Directory,
             Member::Link { target, .. } => ItemKind::Link { target },
@@ -136,13 +143,17 @@ impl Contents {
     }
 
     /// Returns the item of the manifest itself.
-    fn manifest_item(&self, path: &str) -> Item<'_> {
-        let (size, sha256) = (self.text.len() as u64, Digest::of(&self.text));
+    pub fn manifest_item(&self) -> Item<'_> {
+        self.text_item(PACK_MANIFEST, &self.text)
+    }
+
+    /// Returns the item of a plain file with this text.
+    pub fn text_item<'a>(&'a self, path: &str, text: &'a [u8]) -> Item<'a> {
         let kind = ItemKind::File {
-            source: Source::Text(&self.text),
+            source: Source::Text(text),
             mode: Mode::Plain,
-            size,
-            sha256,
+            size: text.len() as u64,
+            sha256: Digest::of(text),
         };
         Item {
             path: self.archive_path(path),
@@ -202,5 +213,12 @@ impl Contents {
             take(&chunk[..length])?;
             left -= length as u64;
         }
+    }
+}
+
+fn directory(path: &str) -> Item<'_> {
+    Item {
+        path: path.to_owned(),
+        kind: ItemKind::Directory,
     }
 }

@@ -9,6 +9,7 @@ mod contents;
 mod deb;
 mod depends;
 mod home;
+pub(crate) mod image;
 mod order;
 mod package;
 mod rpm;
@@ -28,6 +29,7 @@ pub use order::Order;
 use super::audit::{Audit, AuditContext};
 use crate::build::Sharing;
 use crate::fs::{self, StagedDir};
+use crate::interpreter::Facts;
 use crate::plan::{Key, Plan};
 use crate::portable::manifest::PackManifest;
 use crate::portable::member::Member;
@@ -48,17 +50,18 @@ const BUFFER: usize = 1 << 16;
 /// Returns an error if the environment cannot be built, if something in it cannot be packed, or if
 /// the file cannot be written. The output file is then unchanged.
 pub fn pack(order: &Order, environment: &Standalone, process: &Process) -> Result<()> {
+    if let Archive::Image(request) = &order.archive {
+        image::check_base(request, &environment.plan.interpreter)?;
+    }
     let request = StandaloneRequest::pack(&order.additions, &order.output, environment)?;
-    let staged = StagedDir::beside(&order.output)?;
+    let staged = StagedDir::beside(&order.environment_place())?;
     request.build(environment, Sharing::Linked, staged.path())?;
     request.compile(environment, staged.path())?;
     let members = members(order, environment, process, staged.path());
     let contents = members
         .and_then(|members| contents(order, &environment.plan, staged.path(), members))
         .with_context(|| format!("cannot pack `{}`", order.output.display()))?;
-    let interpreter = &environment.plan.interpreter;
-    let machine = interpreter.linux_machine();
-    write(order, &contents, machine.unwrap_or(&interpreter.platform))
+    write(order, &contents, &environment.plan.interpreter)
 }
 
 /// Returns the members of the environment in the directory `staged`, after warning of paths that do
@@ -109,18 +112,29 @@ fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> 
     Contents::new(staged.to_path_buf(), manifest, order.time)
 }
 
-/// Writes the output file for an interpreter of this machine.
-fn write(order: &Order, contents: &Contents, machine: &str) -> Result<()> {
-    fs::replace_by(&order.output, MODE, |file| match &order.archive {
-        Archive::Tar(compression) => {
+/// Writes the output file.
+fn write(order: &Order, contents: &Contents, interpreter: &Facts) -> Result<()> {
+    let machine = interpreter.linux_machine().unwrap_or(&interpreter.platform);
+    match &order.archive {
+        Archive::Tar(compression) => replace(order, |file| {
             buffered(file, |file| tar::write(contents, *compression, file))
-        }
-        Archive::Zip => buffered(file, |file| zip::write(contents, file)),
-        Archive::Deb(package) => {
+        }),
+        Archive::Zip => replace(order, |file| {
+            buffered(file, |file| zip::write(contents, file))
+        }),
+        Archive::Deb(package) => replace(order, |file| {
             buffered(file, |file| deb::write(contents, package, machine, file))
+        }),
+        Archive::Rpm(package) => {
+            replace(order, |file| rpm::write(contents, package, machine, file))
         }
-        Archive::Rpm(package) => rpm::write(contents, package, machine, file),
-    })
+        Archive::Image(request) => image::write(request, contents, interpreter, &order.output),
+    }
+}
+
+/// Replaces the output file.
+fn replace(order: &Order, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    fs::replace_by(&order.output, MODE, write)
 }
 
 /// Writes to a file through a large buffer.

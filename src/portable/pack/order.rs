@@ -5,10 +5,12 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
+use super::image::{self, ImageForm, ImageRequest};
 use super::package::Package;
 use super::rules::Manager;
 use crate::fs;
 use crate::invocation::{Additions, Pack};
+use crate::oci::Reference;
 use crate::process::{Process, variable};
 use crate::report::Failure;
 
@@ -16,7 +18,7 @@ use crate::report::Failure;
 /// that a zip archive can store.
 const DEFAULT_TIME: u32 = 315_532_800;
 /// The supported file name suffixes with their formats.
-const SUFFIXES: [(&str, Form); 7] = [
+const SUFFIXES: [(&str, Form); 9] = [
     (".tar", Form::Tar(Compression::None)),
     (".tar.gz", Form::Tar(Compression::Gzip)),
     (".tgz", Form::Tar(Compression::Gzip)),
@@ -24,6 +26,8 @@ const SUFFIXES: [(&str, Form); 7] = [
     (".zip", Form::Zip),
     (".rpm", Form::Package(Manager::Rpm)),
     (".deb", Form::Package(Manager::Dpkg)),
+    (".oci", Form::Image(ImageForm::Directory)),
+    (".oci.tar", Form::Image(ImageForm::Tar)),
 ];
 
 /// A request to pack an environment into a file.
@@ -49,6 +53,7 @@ pub(super) enum Archive {
     Zip,
     Rpm(Package),
     Deb(Package),
+    Image(ImageRequest),
 }
 
 impl Archive {
@@ -56,7 +61,7 @@ impl Archive {
     pub fn package(&self) -> Option<&Package> {
         match self {
             Self::Rpm(package) | Self::Deb(package) => Some(package),
-            Self::Tar(_) | Self::Zip => None,
+            Self::Tar(_) | Self::Zip | Self::Image(_) => None,
         }
     }
 }
@@ -67,6 +72,7 @@ enum Form {
     Tar(Compression),
     Zip,
     Package(Manager),
+    Image(ImageForm),
 }
 
 /// The compression of a tar archive.
@@ -98,8 +104,14 @@ impl Order {
         let cannot = Failure::new(format!("cannot pack `{}`", output.display()));
         let output = process.absolute(output);
         let mut problems = Vec::new();
-        if fs::metadata(&output)?.is_some_and(|found| found.is_dir()) {
-            problems.push("a directory of that name exists".to_owned());
+        let found = fs::metadata(&output)?;
+        match (form, found.map(|found| found.is_dir())) {
+            (Form::Image(ImageForm::Directory), Some(true)) => image::may_replace(&output)?,
+            (Form::Image(ImageForm::Directory), Some(false)) => {
+                problems.push("a file of that name exists".to_owned());
+            }
+            (_, Some(true)) => problems.push("a directory of that name exists".to_owned()),
+            _ => {}
         }
         let prefix = value_or_report(
             options.prefix.as_deref().map(prefix).transpose(),
@@ -107,7 +119,14 @@ impl Order {
         )
         .flatten();
         let time = value_or_report(time(process), &mut problems).unwrap_or(DEFAULT_TIME);
-        let archive = form.archive(options, &mut problems);
+        let mut archive = form.archive(&output, options, &mut problems);
+        if let Archive::Image(ImageRequest {
+            base: Some(Reference::Layout(base)),
+            ..
+        }) = &mut archive
+        {
+            base.path = process.absolute(&base.path);
+        }
         if !problems.is_empty() {
             return Err(cannot.because_of(problems).into());
         }
@@ -119,6 +138,18 @@ impl Order {
             fix_rpath: options.fix_rpath,
             additions: options.additions.clone(),
         })
+    }
+}
+
+impl Order {
+    /// Returns the path next to which the environment is staged. That of an image in a directory is
+    /// where the image itself is staged.
+    pub(super) fn environment_place(&self) -> PathBuf {
+        let mut name = self.output.file_name().unwrap_or_default().to_owned();
+        if matches!(self.archive, Archive::Image(_)) {
+            name.push(".environment");
+        }
+        self.output.with_file_name(name)
     }
 }
 
@@ -134,7 +165,9 @@ impl Form {
             name.strip_suffix(suffix)
                 .is_some_and(|stem| !stem.is_empty())
         };
-        match SUFFIXES.iter().find(|(suffix, _)| has_suffix(suffix)) {
+        // `.oci.tar` ends with `.tar` too.
+        let found = SUFFIXES.iter().filter(|(suffix, _)| has_suffix(suffix));
+        match found.max_by_key(|(suffix, _)| suffix.len()) {
             Some((_, form)) => Ok(*form),
             None => Err(Failure::new(format!("cannot pack `{}`", file.display()))
                 .because("unrecognized archive format")
@@ -145,20 +178,37 @@ impl Form {
 
     /// Returns the archive that the options describe, and adds what is wrong with them to
     /// `problems`.
-    fn archive(self, options: &Pack, problems: &mut Vec<String>) -> Archive {
+    fn archive(self, output: &Path, options: &Pack, problems: &mut Vec<String>) -> Archive {
         match self {
+            Self::Image(form) => {
+                reject_package_options(options, problems);
+                let name = output.file_name().unwrap_or_default().to_string_lossy();
+                let name = name.trim_end_matches(".tar").trim_end_matches(".oci");
+                let has_prefix = options.prefix.is_some();
+                Archive::Image(ImageRequest::read(
+                    form,
+                    name,
+                    &options.image,
+                    has_prefix,
+                    problems,
+                ))
+            }
             Self::Package(Manager::Rpm) => {
+                reject_image_options(options, problems);
                 Archive::Rpm(Package::read(options, Manager::Rpm, problems))
             }
             Self::Package(Manager::Dpkg) => {
+                reject_image_options(options, problems);
                 Archive::Deb(Package::read(options, Manager::Dpkg, problems))
             }
             Self::Tar(compression) => {
                 reject_package_options(options, problems);
+                reject_image_options(options, problems);
                 Archive::Tar(compression)
             }
             Self::Zip => {
                 reject_package_options(options, problems);
+                reject_image_options(options, problems);
                 Archive::Zip
             }
         }
@@ -247,4 +297,11 @@ fn reject_package_options(options: &Pack, problems: &mut Vec<String>) {
     let given = given.iter().filter(|(_, is_given)| *is_given);
     problems
         .extend(given.map(|(option, _)| format!("`--{option}` applies only to `.rpm` and `.deb`")));
+}
+
+/// Reports each image option that was passed for an archive that is not an image.
+fn reject_image_options(options: &Pack, problems: &mut Vec<String>) {
+    let given = image::given(&options.image).into_iter();
+    problems
+        .extend(given.map(|option| format!("`--{option}` applies only to `.oci` and `.oci.tar`")));
 }

@@ -5,14 +5,17 @@
 //! depends on the number of processors.
 
 use std::io::Write;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use flate2::GzBuilder;
 use tar::{EntryType, Header};
+use walkdir::WalkDir;
 use zstd::zstd_safe::CParameter;
 
 use super::contents::{Contents, Item, ItemKind};
 use super::order::Compression;
+use crate::fs;
 use crate::process::threads::can_start_thread;
 use crate::report::Failure;
 
@@ -61,7 +64,7 @@ pub(super) fn in_gzip<W: Write>(
 
 /// Compresses the output with Zstandard. The output is the same for any number of threads except 0,
 /// which selects the single-threaded mode.
-fn in_zstd<W: Write>(
+pub(super) fn in_zstd<W: Write>(
     to: W,
     write: impl FnOnce(&mut zstd::Encoder<'static, W>) -> Result<()>,
 ) -> Result<()> {
@@ -151,6 +154,32 @@ pub(super) fn text(name: &str, content: &[u8], time: u32, to: &mut impl Write) -
     to.write_all(content)
         .with_context(|| format!("cannot write `{name}`"))?;
     pad(content.len() as u64, to)
+}
+
+/// Writes the files below a directory on disk, sorted by path, and the end of the archive.
+pub(super) fn directory_of_files(top: &Path, time: u32, to: &mut impl Write) -> Result<()> {
+    let entries = WalkDir::new(top).min_depth(1).sort_by_file_name();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot scan `{}`", top.display()))?;
+        let path = entry.path();
+        let name = path.strip_prefix(top).unwrap_or(path).to_string_lossy();
+        if entry.file_type().is_dir() {
+            directory(&format!("{name}/"), time, to)?;
+            continue;
+        }
+        let mut file = fs::open(path)?;
+        let size = file.metadata().context("cannot inspect a file")?.len();
+        let attributes = Attributes {
+            mode: 0o644,
+            size,
+            time,
+        };
+        header(&name, EntryType::Regular, attributes, to)?;
+        let copied = std::io::copy(&mut file, to).context("cannot write to the archive")?;
+        ensure!(copied == size, "`{name}` changed while it was being packed");
+        pad(size, to)?;
+    }
+    end(to)
 }
 
 /// Writes a directory that is part of the format, not of the environment.

@@ -1,4 +1,4 @@
-//! Creates an environment from an archive of `pack`, without a network and without the store.
+//! Creates an environment from an archive or an image of `pack`, without a network and without the store.
 //!
 //! vpython extracts the archive next to the destination, verifies it against its manifest, and
 //! renames it into place as a whole; until then the previous environment remains in use. The
@@ -8,7 +8,7 @@
 mod existing;
 mod extract;
 
-pub use extract::extract;
+pub use extract::{Packed, PackedImage, extract};
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use crate::process::Process;
 use crate::report::Failure;
 use existing::{Existing, State};
 
-/// Unpacks an archive into the directory `destination`, unless it is there and up to date. Of the
+/// Unpacks an archive or an image into the directory `destination`, unless it is there and up to date. Of the
 /// options, `python` replaces the interpreter that the archive was packed for, and with `settle` a
 /// packed interpreter gets the destination as its prefix.
 ///
@@ -31,13 +31,13 @@ use existing::{Existing, State};
 /// Returns an error if the file is not an archive of `pack` or is damaged, if the destination holds
 /// anything that vpython did not unpack, or if the interpreter does not exist.
 pub fn unpack(
-    file: &Path,
+    packed: &Packed,
     destination: &Path,
     options: &Unpack,
     invocation: &Invocation,
     process: &Process,
 ) -> Result<()> {
-    let manifest = extract::manifest(file)?;
+    let manifest = packed.manifest()?;
     let python = options
         .python
         .as_deref()
@@ -59,7 +59,7 @@ pub fn unpack(
     if inspect(destination, &manifest)? == Existing::UpToDate {
         return Ok(());
     }
-    let manifest = extract(file, staged.path())?;
+    let manifest = packed.extract(staged.path())?;
     if let Some(python) = &python {
         relocate::give_interpreter(staged.path(), python)?;
     }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod extract;
+mod image;
 mod orders;
 mod packages;
 mod same_bytes;
@@ -12,13 +13,14 @@ use std::process::{Command, Output, Stdio};
 use crate::support::{Outcome, Python, Wheel, World, start};
 
 /// The options that each format needs.
-const ORDERS: [(&str, &[&str]); 6] = [
+const ORDERS: [(&str, &[&str]); 7] = [
     ("app.tar", &[]),
     ("app.tar.gz", &[]),
     ("app.tar.zst", &["--prefix", "/opt/app/env"]),
     ("app.zip", &["--prefix", "/opt/app/env"]),
     ("app.rpm", PACKAGE),
     ("app.deb", DEB),
+    ("app.oci.tar", &["--prefix", "/opt/app/env"]),
 ];
 /// The options of a package.
 const PACKAGE: &[&str] = &[

@@ -1,6 +1,6 @@
 //! Writes the members of an archive to the destination if they match the manifest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
@@ -34,6 +34,10 @@ pub(super) struct Extraction<'a> {
     top: String,
     /// The listed members that have not been found yet.
     missing: HashMap<String, Member>,
+    /// The members that the layers above had, which hide those of the layer being extracted.
+    hidden: HashSet<String>,
+    /// The members of the layer being extracted.
+    found: Vec<String>,
     progress: Progress,
 }
 
@@ -95,20 +99,36 @@ impl<'a> Extraction<'a> {
             into,
             top: top(manifest),
             missing,
+            hidden: HashSet::new(),
+            found: Vec::new(),
             progress: Progress::start("unpacking", total),
         })
     }
 
+    /// Passes over a member that the manifest does not list.
+    pub fn pass_over(&mut self, path: &str) {
+        self.hidden.insert(path.to_owned());
+    }
+
+    /// Ends a layer: its members hide those of the layers below.
+    pub fn end_layer(&mut self) {
+        self.hidden.extend(self.found.drain(..));
+    }
+
     /// Writes the member with this name, after checking it against the manifest.
     pub fn put(&mut self, name: &str, found: Found<'_>) -> Result<()> {
-        // The directory of the prefix itself is not listed.
+        // The directory of the prefix itself is not listed, nor are those above it.
         let name = name.strip_suffix('/').unwrap_or(name);
-        if matches!(found, Found::Directory) && self.top.strip_suffix('/') == Some(name) {
+        let is_above = |rest: &str| rest.starts_with('/');
+        if matches!(found, Found::Directory) && self.top.strip_prefix(name).is_some_and(is_above) {
             return Ok(());
         }
-        let listed = name
-            .strip_prefix(&self.top)
-            .and_then(|path| self.missing.remove(path));
+        let path = name.strip_prefix(&self.top);
+        if path.is_some_and(|path| self.hidden.contains(path)) {
+            return Ok(());
+        }
+        self.found.extend(path.map(str::to_owned));
+        let listed = path.and_then(|path| self.missing.remove(path));
         match (listed, found) {
             (None, _) => bail!("`{name}` is not in the pack manifest or occurs twice"),
             (Some(Member::Directory { .. }), Found::Directory) => Ok(()),

@@ -6,12 +6,13 @@
 //! that nothing is ever written through a link.
 
 mod extraction;
+mod image;
 mod tar;
 mod zip;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
@@ -23,12 +24,49 @@ use crate::report::Failure;
 /// The offset of the magic number of a tar archive.
 const TAR_MAGIC: usize = 257;
 
+pub use image::PackedImage;
+
+/// What `pack` has written.
+pub enum Packed {
+    /// A `.tar`, `.tar.gz`, `.tar.zst` or `.zip`.
+    Archive(PathBuf),
+    /// An image.
+    Image(PackedImage),
+}
+
+impl Packed {
+    /// Reads only the manifest.
+    ///
+    /// # Errors
+    /// Returns an error if `pack` has not written it.
+    pub fn manifest(&self) -> Result<PackManifest> {
+        match self {
+            Self::Archive(file) => manifest(file),
+            Self::Image(image) => image.manifest(),
+        }
+    }
+
+    /// Extracts the environment into the empty directory `into`, as [`extract`] does.
+    ///
+    /// # Errors
+    /// Those of [`extract`].
+    pub fn extract(&self, into: &Path) -> Result<PackManifest> {
+        match self {
+            Self::Archive(file) => extract(file, into),
+            Self::Image(image) => {
+                let _umask = fs::PlainUmask::set();
+                image.extract(into)
+            }
+        }
+    }
+}
+
 /// Reads only the manifest of an archive of `pack`: a `.tar`, `.tar.gz`, `.tar.zst` or `.zip`,
 /// recognized by its content.
 ///
 /// # Errors
 /// Returns an error if the file is not such an archive.
-pub fn manifest(file: &Path) -> Result<PackManifest> {
+fn manifest(file: &Path) -> Result<PackManifest> {
     let manifest = || match Archive::open(file)? {
         Archive::Tar(from) => tar::manifest(from),
         Archive::Zip(from) => zip::manifest(from),

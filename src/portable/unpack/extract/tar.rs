@@ -35,17 +35,46 @@ pub(super) fn extract(from: impl Read, into: &Path) -> Result<PackManifest> {
         with_member(entry, |name, found| extraction.put(name, found))?;
     }
     extraction.finish()?;
-    // Reading to the end verifies the checksum of the compressed stream.
-    let padding = std::io::copy(
-        &mut archive.into_inner().take(MAX_PADDING),
-        &mut std::io::sink(),
-    )
-    .context("cannot read its end")?;
+    finish(archive.into_inner())?;
+    Ok(manifest)
+}
+
+/// Passes the first file of a tar archive to `take`.
+pub(super) fn first_file<T>(
+    from: &mut dyn Read,
+    take: impl FnOnce(&str, Found<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut archive = Archive::new(from);
+    for entry in archive.entries().context("cannot read it")? {
+        let entry = entry.context("cannot read it")?;
+        if entry.header().entry_type() != EntryType::Directory {
+            return with_member(Ok(entry), take);
+        }
+    }
+    bail!("it contains no file")
+}
+
+/// Passes each member of a tar archive to `take`.
+pub(super) fn members(
+    from: &mut dyn Read,
+    mut take: impl FnMut(&str, Found<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut archive = Archive::new(from);
+    for entry in archive.entries().context("cannot read it")? {
+        with_member(entry, &mut take)?;
+    }
+    finish(archive.into_inner())
+}
+
+/// Reads what follows the end of an archive: that verifies the checksum of the compressed stream.
+fn finish(rest: impl Read) -> Result<()> {
+    let padding = std::io::copy(&mut rest.take(MAX_PADDING), &mut std::io::sink())
+        .context("cannot read its end")?;
     ensure!(
         padding < MAX_PADDING,
         "there is trailing data after its end"
     );
-    Ok(manifest)
+    Ok(())
 }
 
 /// Passes a member to `take`.

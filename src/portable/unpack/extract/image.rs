@@ -1,0 +1,141 @@
+//! Images: the layers of the environment in an image that `pack` has written, without those of its
+//! base.
+//!
+//! The layer with the pack manifest comes first, then the others from the top down. Where two layers
+//! have a member, the upper one is in the image, and the lower one is passed over.
+
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::extraction::{Extraction, read_manifest};
+use super::tar;
+use crate::fs::Digest;
+use crate::oci::{Descriptor, Image, Layout, LayoutReference, Platform, media_type};
+use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
+use crate::portable::pack::image::{LAYER, SKELETON};
+use crate::report::Failure;
+
+/// An image of `pack` in an image layout.
+pub struct PackedImage {
+    reference: LayoutReference,
+    layout: Layout,
+    /// The layers of the environment: that with the pack manifest, then the others from the top
+    /// down.
+    layers: Vec<Descriptor>,
+}
+
+impl PackedImage {
+    /// Opens the image for a platform.
+    ///
+    /// # Errors
+    /// It does not exist, or `pack` has not written it.
+    pub fn open(reference: &LayoutReference, platform: &Platform) -> Result<Self> {
+        let layout = Layout::open(&reference.path)?;
+        let Image { manifest, .. } = layout.image(reference.tag.as_deref(), platform)?;
+        let kind = |layer: &Descriptor| layer.annotations.get(LAYER).cloned();
+        let mut layers = manifest.layers;
+        layers.retain(|layer| kind(layer).is_some());
+        layers.reverse();
+        // A stable sort keeps the order of the others.
+        layers.sort_by_key(|layer| kind(layer).as_deref() != Some(SKELETON));
+        let has_manifest = layers
+            .first()
+            .is_some_and(|layer| kind(layer).as_deref() == Some(SKELETON));
+        if !has_manifest {
+            let why = "it contains no environment that `pack` has written";
+            return Err(Failure::new(format!("cannot unpack `{reference}`"))
+                .because(why)
+                .hint("a tool that compresses layers again also removes their annotations")
+                .into());
+        }
+        Ok(Self {
+            reference: reference.clone(),
+            layout,
+            layers,
+        })
+    }
+
+    /// Reads the pack manifest.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn manifest(&self) -> Result<PackManifest> {
+        let layer = self.layers.first().context("it has no layers")?;
+        let read = || {
+            let mut blob = self.layout.blob(layer)?;
+            tar::first_file(&mut *content(layer, &mut blob)?, read_manifest)
+        };
+        read().with_context(|| self.cannot())
+    }
+
+    /// Extracts the environment, and verifies each layer and each member.
+    ///
+    /// # Errors
+    /// A layer differs from its digest or from the pack manifest, or a file cannot be written.
+    pub(super) fn extract(&self, into: &Path) -> Result<PackManifest> {
+        let manifest = self.manifest()?;
+        let mut extraction = Extraction::begin(&manifest, into)?;
+        extraction.pass_over(PACK_MANIFEST);
+        for layer in &self.layers {
+            self.extract_layer(layer, &mut extraction)
+                .with_context(|| self.cannot())?;
+        }
+        extraction.finish()?;
+        Ok(manifest)
+    }
+
+    fn extract_layer(&self, layer: &Descriptor, extraction: &mut Extraction<'_>) -> Result<()> {
+        let mut blob = Hashing {
+            from: self.layout.blob(layer)?,
+            hasher: Sha256::new(),
+        };
+        tar::members(&mut *content(layer, &mut blob)?, |name, found| {
+            extraction.put(name, found)
+        })?;
+        extraction.end_layer();
+        // The digest covers all bytes, also those after the end of the compressed stream.
+        std::io::copy(&mut blob, &mut std::io::sink()).context("cannot read its end")?;
+        let found = Digest::from(<[u8; 32]>::from(blob.hasher.finalize()));
+        ensure!(
+            found == layer.digest,
+            "the layer `{}` differs from its digest: its bytes have the digest `{found}`",
+            self.layout.blob_path(layer).display()
+        );
+        Ok(())
+    }
+
+    fn cannot(&self) -> String {
+        format!("cannot unpack `{}`", self.reference)
+    }
+}
+
+/// Returns the tar archive in a layer.
+fn content<'a>(layer: &Descriptor, from: &'a mut dyn Read) -> Result<Box<dyn Read + 'a>> {
+    let from = BufReader::new(from);
+    Ok(match layer.media_type.as_str() {
+        media_type::LAYER => Box::new(from),
+        media_type::LAYER_GZIP | media_type::DOCKER_LAYER => Box::new(MultiGzDecoder::new(from)),
+        media_type::LAYER_ZSTD => {
+            Box::new(::zstd::Decoder::with_buffer(from).context("cannot read it")?)
+        }
+        other => bail!("a layer has the media type `{other}`"),
+    })
+}
+
+/// A reader that hashes.
+struct Hashing<R> {
+    from: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, chunk: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.from.read(chunk)?;
+        self.hasher.update(&chunk[..length]);
+        Ok(length)
+    }
+}
