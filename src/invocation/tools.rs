@@ -87,7 +87,7 @@ pub enum Tool {
         override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]"
     )]
     Lock(Lock),
-    /// Create an environment from an archive or image that `pack` has written
+    /// Create an environment from an archive or image of `pack`
     ///
     /// SOURCE is an archive, or `oci:` with an image: `oci:app.oci`. Verifies it, and replaces an
     /// older environment atomically. Nothing is done if the same environment is already there.

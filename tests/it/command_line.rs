@@ -335,7 +335,7 @@ fn the_tools_are_listed_if_none_is_named() {
         "prune        Remove environments that have not been used for a long time",
         "relocate     Rewrite the absolute paths of an environment that has moved",
         "lock         Write the spec's lock file: the exact wheels for all its platforms",
-        "unpack       Create an environment from an archive or image that `pack` has written",
+        "unpack       Create an environment from an archive or image of `pack`",
         "completions  Print shell completions for vpython",
         "man          Print vpython's manual page, or write one for each tool",
         "upgrade      Convert LUCI specs to `vpython.toml` and `# /// script` blocks",
