@@ -9,6 +9,7 @@ mod ancestors;
 mod change;
 mod digest;
 mod fault;
+mod hashing;
 pub mod limits;
 mod lock;
 pub mod path_text;
@@ -33,6 +34,7 @@ use anyhow::{Context, Result};
 
 pub use ancestors::Ancestors;
 pub use digest::{Digest, LongDigest};
+pub use hashing::Hashing;
 pub use fault::{
     is_already_exists, is_immovable, is_io_failure, is_not_empty, is_not_found, ok_if_hidden,
 };

@@ -2,16 +2,14 @@
 //!
 //! Equal blobs are written once. The list of manifests comes last: it makes the layout complete.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use sha2::{Digest as _, Sha256};
 
 use super::layout::{INDEX, MARK, TAG, blob_name};
 use super::{Descriptor, ImageIndex, Layout};
-use crate::fs::{self, Digest};
+use crate::fs::{self, Digest, Hashing};
 
 /// The permission bits of the files and directories.
 const MODE: u32 = 0o644;
@@ -69,15 +67,10 @@ impl NewLayout {
             .with_context(|| format!("cannot create a file in `{}`", self.directory.display()))?;
         let file = unnamed.as_file().try_clone();
         let file = file.context("cannot write the blob")?;
-        let mut hashed = Hashed {
-            file: BufWriter::with_capacity(BUFFER, file),
-            hasher: Sha256::new(),
-            size: 0,
-        };
+        let mut hashed = Hashing::new(BufWriter::with_capacity(BUFFER, file));
         write(&mut hashed)?;
         hashed.flush().context("cannot write to the disk")?;
-        let (size, hash) = (hashed.size, hashed.hasher.finalize());
-        let digest = Digest::from(<[u8; 32]>::from(hash));
+        let (digest, size) = hashed.finish();
         let path = self.directory.join(blob_name(&digest));
         fs::set_mode(unnamed.path(), MODE)?;
         unnamed
@@ -136,25 +129,5 @@ impl NewLayout {
         let mark = br#"{"imageLayoutVersion":"1.0.0"}"#;
         fs::write_new(&self.directory.join(MARK), mark, MODE)?;
         fs::write_new(&self.directory.join(INDEX), &index, MODE)
-    }
-}
-
-/// A writer that hashes and counts what is written.
-struct Hashed {
-    file: BufWriter<File>,
-    hasher: Sha256,
-    size: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let length = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..length]);
-        self.size += length as u64;
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
     }
 }

@@ -18,13 +18,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 pub(super) use request::{ImageForm, ImageRequest, given};
 
 use super::contents::Contents;
 use super::{MODE, buffered, tar};
-use crate::fs::{self, StagedDir};
+use crate::fs::{self, Hashing, StagedDir};
 use crate::interpreter::Facts;
 use crate::invocation::Compression;
 use crate::oci::{
@@ -147,14 +146,13 @@ fn write_layer(
     compression: Compression,
     layout: &NewLayout,
 ) -> Result<Written> {
-    let mut hasher = Sha256::new();
+    let mut diff_id = String::new();
     let mut archive = |to: &mut dyn Write| {
-        let mut to = Both {
-            hasher: &mut hasher,
-            to,
-        };
+        let mut to = Hashing::new(to);
         tar::members(contents, &layer.items, "", &mut to)?;
-        tar::end(&mut to)
+        tar::end(&mut to)?;
+        diff_id = format!("sha256:{}", to.finish().0);
+        Ok(())
     };
     let media_type = match compression {
         Compression::Gzip => media_type::LAYER_GZIP,
@@ -174,27 +172,9 @@ fn write_layer(
         .collect::<Annotations>();
     Ok(Written {
         descriptor,
-        diff_id: format!("sha256:{}", hex::encode(hasher.finalize())),
+        diff_id,
         title: layer.title.clone(),
     })
-}
-
-/// A writer that also hashes.
-struct Both<'a> {
-    hasher: &'a mut Sha256,
-    to: &'a mut dyn Write,
-}
-
-impl Write for Both<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let length = self.to.write(bytes)?;
-        self.hasher.update(&bytes[..length]);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.to.flush()
-    }
 }
 
 /// Checks that a directory may be replaced by an image: it is empty, or a layout with nothing but

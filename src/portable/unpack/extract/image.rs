@@ -9,11 +9,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
 
 use super::extraction::{Extraction, read_manifest};
 use super::tar;
-use crate::fs::Digest;
+use crate::fs::Hashing;
 use crate::oci::{Descriptor, Image, Layout, LayoutReference, Platform, media_type};
 use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
 use crate::portable::pack::image::{LAYER, SKELETON};
@@ -89,17 +88,14 @@ impl PackedImage {
     }
 
     fn extract_layer(&self, layer: &Descriptor, extraction: &mut Extraction<'_>) -> Result<()> {
-        let mut blob = Hashing {
-            from: self.layout.blob(layer)?,
-            hasher: Sha256::new(),
-        };
+        let mut blob = Hashing::new(self.layout.blob(layer)?);
         tar::members(&mut *content(layer, &mut blob)?, |name, found| {
             extraction.put(name, found)
         })?;
         extraction.end_layer();
         // The digest covers all bytes, also those after the end of the compressed stream.
         std::io::copy(&mut blob, &mut std::io::sink()).context("cannot read its end")?;
-        let found = Digest::from(<[u8; 32]>::from(blob.hasher.finalize()));
+        let (found, _) = blob.finish();
         ensure!(
             found == layer.digest,
             "the layer `{}` differs from its digest: its bytes have the digest `{found}`",
@@ -124,18 +120,4 @@ fn content<'a>(layer: &Descriptor, from: &'a mut dyn Read) -> Result<Box<dyn Rea
         }
         other => bail!("a layer has the media type `{other}`"),
     })
-}
-
-/// A reader that hashes.
-struct Hashing<R> {
-    from: R,
-    hasher: Sha256,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, chunk: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.from.read(chunk)?;
-        self.hasher.update(&chunk[..length]);
-        Ok(length)
-    }
 }
