@@ -240,7 +240,7 @@ fn unpacked(
         debug!(wheel = %wheel.path.display(), "unpacking the wheel");
         let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
-            .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
+            .with_context(|| format!("cannot unpack {}", wheel.title()))
     };
     in_store(wheel, store, unpack)
 }

@@ -18,6 +18,7 @@ mod split;
 mod tool_help;
 mod tools;
 mod version;
+mod wheelhouse_reference;
 mod wheels;
 
 use std::ffi::{OsStr, OsString};
@@ -40,6 +41,7 @@ pub use python::Target;
 pub use settings::Setting;
 pub use tools::Tool;
 pub use version::split_threading;
+pub use wheelhouse_reference::WheelhouseReference;
 pub use wheels::{Wheels, WheelsSource};
 
 use crate::report::{self, Failure, shell_word};

@@ -187,8 +187,8 @@ mod tests {
             PathBuf::from("/python-v")
         );
         assert_eq!(
-            by_variables.wheels.directories,
-            [PathBuf::from("/one"), PathBuf::from("/here/two")]
+            by_variables.wheels.of_caller,
+            [PathBuf::from("/one"), PathBuf::from("/here/two")].map(Into::into)
         );
         assert_eq!(by_variables.wheels.source, WheelsSource::Variable);
         assert_eq!(by_variables.log_level, Some(LogLevel::Debug));
@@ -204,8 +204,8 @@ mod tests {
         let by_flags = read(&arguments, &environment).unwrap();
         assert_eq!(by_flags.root.unwrap(), PathBuf::from("/here/r"));
         assert_eq!(
-            by_flags.wheels.directories,
-            [PathBuf::from("/here/w"), PathBuf::from("/x")]
+            by_flags.wheels.of_caller,
+            [PathBuf::from("/here/w"), PathBuf::from("/x")].map(Into::into)
         );
         assert_eq!(by_flags.wheels.source, WheelsSource::Flag);
         assert_eq!(by_flags.log_level, Some(LogLevel::Error));

@@ -1,12 +1,12 @@
 //! The settings of a launch that `vpython.conf` can make, with the source of each, for `explain`.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytesize::ByteSize;
 
 use super::conf::Set;
-use super::{Conf, Invocation, WheelsSource};
+use super::{Conf, Invocation, WheelhouseReference, WheelsSource};
 use crate::process::{CalledAs, Process, variable};
 
 /// A setting with a value.
@@ -68,7 +68,7 @@ impl Invocation {
             "wheels",
             self.wheels_by_caller(),
             wheels.as_ref(),
-            |paths| listed(paths),
+            |wheelhouses| listed(wheelhouses),
         );
         made.add(
             "default-spec",
@@ -122,11 +122,11 @@ impl Invocation {
 
     fn wheels_by_caller(&self) -> Option<(String, String)> {
         let by = match self.wheels.source {
-            _ if self.wheels.directories.is_empty() => return None,
+            _ if self.wheels.of_caller.is_empty() => return None,
             WheelsSource::Flag => "-vpython-wheels",
             WheelsSource::Variable => variable::WHEELS,
         };
-        Some((by.to_owned(), listed(&self.wheels.directories)))
+        Some((by.to_owned(), listed(&self.wheels.of_caller)))
     }
 }
 
@@ -163,10 +163,7 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn listed(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| shown(path))
-        .collect::<Vec<_>>()
-        .join(", ")
+fn listed(wheelhouses: &[WheelhouseReference]) -> String {
+    let wheelhouses = wheelhouses.iter().map(ToString::to_string);
+    wheelhouses.collect::<Vec<_>>().join(", ")
 }

@@ -7,19 +7,21 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::conf::Conf;
-use super::refuse_tilde;
+use super::wheelhouse_reference::split;
+use super::{WheelhouseReference, refuse_tilde};
 use crate::process::{Process, variable};
+use crate::report::Failure;
 
 /// The additional wheelhouses of a launch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wheels {
-    /// The caller's directories, in the caller's order.
-    pub directories: Vec<PathBuf>,
-    /// The source of the caller's directories.
+    /// The caller's wheelhouses, in the caller's order.
+    pub of_caller: Vec<WheelhouseReference>,
+    /// The source of the caller's wheelhouses.
     pub source: WheelsSource,
-    /// The directories from `vpython.conf`, searched after those of the spec; empty if the caller
+    /// The wheelhouses from `vpython.conf`, searched after those of the spec; empty if the caller
     /// names any.
-    pub of_site: Vec<PathBuf>,
+    pub of_site: Vec<WheelhouseReference>,
     /// `wheels` next to vpython's own binary, searched last: like bundles, wheels can be installed
     /// with the program.
     pub of_program: Option<PathBuf>,
@@ -39,60 +41,53 @@ impl Wheels {
     /// Reads the flags, or else the variable, or else `vpython.conf`.
     ///
     /// # Errors
-    /// A directory name begins with `~`.
+    /// A wheelhouse is not valid, or its path begins with `~`.
     pub(super) fn read(flags: &[OsString], conf: &Conf, process: &Process) -> Result<Self> {
-        let list = process.setting(variable::WHEELS).unwrap_or_default();
-        let wheels = Self::named(flags, list, process);
-        // The shell expands `~` only at the beginning of a word; elsewhere it would name a
-        // directory `~`.
-        if wheels.source == WheelsSource::Flag {
-            flags
-                .iter()
-                .try_for_each(|directory| refuse_tilde(directory, "-vpython-wheels"))?;
+        let given = flags.iter().filter(|word| !word.is_empty());
+        let of_flags: Vec<OsString> = given.cloned().collect();
+        // Flags replace the variable. The two are not merged.
+        let (words, source, named_by) = if of_flags.is_empty() {
+            let list = process.setting(variable::WHEELS).unwrap_or_default();
+            (split(list), WheelsSource::Variable, variable::WHEELS)
         } else {
-            std::env::split_paths(list)
-                .try_for_each(|directory| refuse_tilde(directory.as_os_str(), variable::WHEELS))?;
-        }
-        // The site's directories are a default for callers who name none.
+            (of_flags, WheelsSource::Flag, "-vpython-wheels")
+        };
+        let words = words.iter();
+        let of_caller = words
+            .map(|word| reference(word, named_by, process))
+            .collect::<Result<Vec<_>>>()?;
+        // The site's wheelhouses are a default for callers who name none.
         let of_site = conf
             .wheels
             .as_ref()
-            .filter(|_| wheels.directories.is_empty())
+            .filter(|_| of_caller.is_empty())
             .map(|wheels| wheels.value.clone());
         let of_program = process
             .executable
             .as_ref()
             .map(|program| program.with_file_name("wheels"));
         Ok(Self {
+            of_caller,
+            source,
             of_site: of_site.unwrap_or_default(),
             of_program,
-            ..wheels
         })
     }
+}
 
-    fn named(flags: &[OsString], list: &OsStr, process: &Process) -> Self {
-        let given = |directory: &OsStr| {
-            (!directory.is_empty()).then(|| process.absolute(directory.as_ref()))
-        };
-        let from_flags: Vec<PathBuf> = flags
-            .iter()
-            .filter_map(|directory| given(directory))
-            .collect();
-        // Flags replace the variable. The two are not merged.
-        if !from_flags.is_empty() {
-            return Self {
-                directories: from_flags,
-                source: WheelsSource::Flag,
-                ..Self::default()
-            };
-        }
-        let directories = std::env::split_paths(list)
-            .filter_map(|directory| given(directory.as_os_str()))
-            .collect();
-        Self {
-            directories,
-            source: WheelsSource::Variable,
-            ..Self::default()
-        }
-    }
+/// Parses a wheelhouse of the caller. The shell expands `~` only at the beginning of a word;
+/// elsewhere it would name a directory `~`.
+fn reference(word: &OsStr, named_by: &str, process: &Process) -> Result<WheelhouseReference> {
+    let mut path = OsString::new();
+    let parsed = WheelhouseReference::parse(word, |written| {
+        written.as_os_str().clone_into(&mut path);
+        process.absolute(written)
+    });
+    refuse_tilde(&path, named_by)?;
+    parsed.map_err(|why| {
+        let word = word.to_string_lossy();
+        let failure = Failure::new(format!("cannot use the wheelhouse `{word}`"));
+        let named = format!("it comes from `{named_by}`");
+        failure.because(why).because(named).into()
+    })
 }

@@ -35,6 +35,7 @@ pub fn recalled(
             name: wheel.name.parse().ok()?,
             version: wheel.version.parse().ok()?,
             path: fs::exists(&unpacked).then(|| unpacked.join(&wheel.file_name))?,
+            in_layout: None,
             to_fetch: None,
             size: 0,
             sha256: wheel.sha256,

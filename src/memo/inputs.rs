@@ -57,14 +57,11 @@ pub(super) fn for_each_input(
         WheelsSource::Flag => "`-vpython-wheels`",
         WheelsSource::Variable => "`VPYTHON_WHEELS`",
     };
-    for directory in &invocation.wheels.directories {
-        see(wheels, directory.as_os_str().as_bytes());
+    for wheelhouse in &invocation.wheels.of_caller {
+        see(wheels, &wheelhouse.as_bytes());
     }
-    for directory in &invocation.wheels.of_site {
-        see(
-            "`wheels` of `vpython.conf`",
-            directory.as_os_str().as_bytes(),
-        );
+    for wheelhouse in &invocation.wheels.of_site {
+        see("`wheels` of `vpython.conf`", &wheelhouse.as_bytes());
     }
     if let Some(versions) = &invocation.conf.python
         && invocation.interpreter.is_none()

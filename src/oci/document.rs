@@ -149,6 +149,13 @@ impl Manifest {
         }
     }
 
+    /// Returns what it is; the media type of its configuration if it does not say so itself.
+    #[must_use]
+    pub fn artifact_type(&self) -> &str {
+        let stated = self.artifact_type.as_ref();
+        stated.unwrap_or(&self.config.media_type)
+    }
+
     /// Parses a manifest.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! the bytes of a [`Blob`] are compared by its reader. Source:
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
@@ -15,13 +15,18 @@ use super::{Descriptor, ImageIndex, MAX_DOCUMENT, Manifest, Platform};
 use crate::fs::{self, Digest};
 use crate::report::Failure;
 
-/// The file that marks a layout, and the file that lists its manifests.
+/// The file that marks a layout.
 pub(super) const MARK: &str = "oci-layout";
-pub(super) const INDEX: &str = "index.json";
+/// The file that lists the manifests of a layout.
+pub const INDEX: &str = "index.json";
+/// The directory of the blobs in a layout; each has its digest as its name.
+pub const BLOBS: &str = "blobs/sha256";
 /// The annotation of a manifest in the list that names its tag.
 pub(super) const TAG: &str = "org.opencontainers.image.ref.name";
 /// The most members of a `.tar` that are read: an image has at most a few hundred blobs.
 const MAX_MEMBERS: usize = 100_000;
+/// The most bytes of manifests that are read to find those of one type.
+const MAX_MANIFESTS: u64 = 64 << 20;
 /// How deep lists of manifests are nested: the layout's own, and one by platform.
 const MAX_DEPTH: usize = 4;
 
@@ -129,15 +134,62 @@ impl Layout {
         )
     }
 
+    /// Returns the manifests of one type, in the order of the list: all of them, or that with a tag.
+    /// Lists of manifests are not followed.
+    ///
+    /// # Errors
+    /// There is no such tag or its manifest has another type, or a document is damaged.
+    pub fn artifacts(&self, artifact_type: &str, tag: Option<&str>) -> Result<Vec<Image>> {
+        let index = self.index()?;
+        let candidates = match tag {
+            Some(tag) => vec![self.tagged(&index, Some(tag))?],
+            None => index.manifests.iter().collect(),
+        };
+        // Tools drop the type from the list when they copy a manifest, so the manifest decides.
+        let may_be = |descriptor: &&&Descriptor| {
+            let stated = descriptor.artifact_type.as_deref();
+            !descriptor.is_index() && stated.is_none_or(|stated| stated == artifact_type)
+        };
+        let (mut known, mut size) = (HashSet::new(), 0_u64);
+        let mut found = Vec::new();
+        for descriptor in candidates.iter().filter(may_be) {
+            // A manifest with several tags is listed once for each.
+            if !known.insert(descriptor.digest) {
+                continue;
+            }
+            size = size.saturating_add(descriptor.size);
+            if size > MAX_MANIFESTS {
+                let (path, limit) = (self.path.display(), MAX_MANIFESTS >> 20);
+                let what = format!("the manifests of `{path}` have more than {limit} MiB");
+                return Err(Failure::new(what).hint("name one by its tag").into());
+            }
+            let text = self.document(descriptor)?;
+            let manifest = Manifest::parse(&text).with_context(|| {
+                format!("cannot read `{}`", self.blob_path(descriptor).display())
+            })?;
+            if manifest.artifact_type() == artifact_type {
+                found.push(Image {
+                    descriptor: (*descriptor).clone(),
+                    manifest,
+                });
+            }
+        }
+        match tag {
+            Some(tag) if found.is_empty() => Err(Failure::new(format!(
+                "the manifest `{tag}` of the image layout `{}` is not of the type `{artifact_type}`",
+                self.path.display()
+            ))
+            .hint("name another tag, or none to use all manifests of this type")
+            .into()),
+            _ => Ok(found),
+        }
+    }
+
     /// Returns the manifest with a tag.
     fn tagged<'a>(&self, index: &'a ImageIndex, tag: Option<&str>) -> Result<&'a Descriptor> {
-        // Tools write the bare tag, or the whole name with the tag at its end.
         let has_tag = |descriptor: &Descriptor, tag: &str| {
             let name = descriptor.annotations.get(TAG);
-            name.is_some_and(|name| {
-                let end = name.strip_suffix(tag);
-                end.is_some_and(|before| before.is_empty() || before.ends_with(':'))
-            })
+            name.is_some_and(|name| is_name_of(name, tag))
         };
         let manifests = &index.manifests;
         let found = match (tag, &manifests[..]) {
@@ -239,9 +291,16 @@ impl Layout {
     }
 }
 
+/// Returns whether the name of a manifest in the list is a tag. Tools write the bare tag, or the
+/// whole name with the tag at its end.
+pub(super) fn is_name_of(name: &str, tag: &str) -> bool {
+    let before = name.strip_suffix(tag);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
+}
+
 /// Returns the name of a blob in a layout.
 pub(super) fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{digest}")
+    format!("{BLOBS}/{digest}")
 }
 
 /// Reads a document as a whole.

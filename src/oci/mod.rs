@@ -20,9 +20,14 @@ pub use document::{
     Annotations, Descriptor, History, ImageConfig, ImageIndex, Manifest, Platform, Process, RootFs,
     media_type,
 };
-pub use layout::{Blob, Image, Layout};
+pub use layout::{BLOBS, Blob, INDEX, Image, Layout};
 pub use new_layout::{NewLayout, is_layout};
-pub use reference::{LayoutReference, Reference, RegistryReference, Version};
+pub use reference::{LayoutReference, Reference, RegistryReference, Version, is_tag};
+
+/// The type of a manifest whose layers are wheels, each with its file name as [`TITLE`].
+pub const WHEELS_TYPE: &str = "application/vnd.vpython.wheels.v1";
+/// The annotation of a blob with the name of its file, as `oras` writes and reads it.
+pub const TITLE: &str = "org.opencontainers.image.title";
 
 /// The largest manifest, index or configuration that is read, in bytes: registries accept 4 MiB.
 pub const MAX_DOCUMENT: u64 = 4 << 20;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::layout::{INDEX, MARK, TAG, blob_name};
+use super::layout::{BLOBS, INDEX, MARK, TAG, blob_name};
 use super::{Descriptor, ImageIndex, Layout};
 use crate::fs::{self, Digest, Hashing};
 
@@ -35,7 +35,7 @@ impl NewLayout {
     /// # Errors
     /// A directory cannot be created.
     pub fn begin(directory: &Path) -> Result<Self> {
-        fs::create_dir_all(&directory.join("blobs/sha256"), DIRECTORY_MODE)?;
+        fs::create_dir_all(&directory.join(BLOBS), DIRECTORY_MODE)?;
         Ok(Self {
             directory: directory.to_path_buf(),
         })
@@ -63,7 +63,7 @@ impl NewLayout {
         // The name of a blob is known when its last byte is.
         let unnamed = tempfile::Builder::new()
             .prefix(".new-")
-            .tempfile_in(self.directory.join("blobs/sha256"))
+            .tempfile_in(self.directory.join(BLOBS))
             .with_context(|| format!("cannot create a file in `{}`", self.directory.display()))?;
         let file = unnamed.as_file().try_clone();
         let file = file.context("cannot write the blob")?;

@@ -158,15 +158,19 @@ fn check_host(host: &str) -> Result<(), String> {
     }
 }
 
-/// Checks `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-fn check_tag(tag: &str) -> Result<(), String> {
+/// Checks whether a text can be a tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+#[must_use]
+pub fn is_tag(tag: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let is_tag = tag.bytes().next().is_some_and(is_word)
+    tag.bytes().next().is_some_and(is_word)
         && tag.len() <= MAX_TAG
         && tag
             .bytes()
-            .all(|byte| is_word(byte) || b".-".contains(&byte));
-    if is_tag {
+            .all(|byte| is_word(byte) || b".-".contains(&byte))
+}
+
+fn check_tag(tag: &str) -> Result<(), String> {
+    if is_tag(tag) {
         Ok(())
     } else {
         Err(format!(

@@ -21,6 +21,7 @@ mod wheelhouse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
@@ -42,6 +43,7 @@ pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 use crate::fs::{Digest, Stamped, Stamps};
 use crate::interpreter::{self, Facts, InterpreterChoice};
 use crate::invocation::Invocation;
+use crate::oci::LayoutReference;
 use crate::process::{Process, threads};
 use crate::remote::FileToFetch;
 use crate::report::{Failure, progress};
@@ -73,6 +75,8 @@ pub struct PlannedWheel {
     pub version: Version,
     /// The wheel file; for a wheel that is still to be downloaded, its URL.
     pub path: PathBuf,
+    /// The image layout that it is in, where the file has no name of its own; `None` elsewhere.
+    pub in_layout: Option<InLayout>,
     /// Where to download it from; `None` for a local file.
     pub to_fetch: Option<FileToFetch>,
     /// Its size in bytes.
@@ -81,6 +85,21 @@ pub struct PlannedWheel {
     pub sha256: Digest,
     /// The origins of the requirements for it.
     pub required_by: Vec<RequiredBy>,
+}
+
+/// A wheel in an image layout, where the name of its file is its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InLayout {
+    /// The layout.
+    pub layout: LayoutReference,
+    /// The wheel's file name.
+    pub file_name: Arc<str>,
+}
+
+impl InLayout {
+    /// The hint for a blob that differs from its digest.
+    pub const HOW_TO_REPAIR: &str =
+        "remove the blob; then `-vpython-tool push` or `skopeo copy` writes it again";
 }
 
 /// The origin of a requirement for a wheel.
@@ -156,9 +175,22 @@ impl PlannedWheel {
             .any(|required_by| matches!(required_by, RequiredBy::Spec(_) | RequiredBy::Seed))
     }
 
+    /// Returns the file for messages: its path, and its name if the path does not end in it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let path = self.path.display();
+        match &self.in_layout {
+            Some(InLayout { file_name, .. }) => format!("`{file_name}`, the blob `{path}`"),
+            None => format!("`{path}`"),
+        }
+    }
+
     /// Returns the wheel's file name.
     #[must_use]
     pub fn file_name(&self) -> String {
+        if let Some(InLayout { file_name, .. }) = &self.in_layout {
+            return file_name.to_string();
+        }
         self.path
             .file_name()
             .unwrap_or_default()
@@ -167,12 +199,17 @@ impl PlannedWheel {
     }
 }
 
-/// Groups wheels by the directories that they are in. Keeps their order within a directory.
+/// Groups wheels by the directories or image layouts that they are in. Keeps their order within
+/// each.
 #[must_use]
-pub fn by_directory(wheels: &[PlannedWheel]) -> BTreeMap<&Path, Vec<&PlannedWheel>> {
-    let mut directories: BTreeMap<&Path, Vec<&PlannedWheel>> = BTreeMap::new();
+pub fn by_directory(wheels: &[PlannedWheel]) -> BTreeMap<PathBuf, Vec<&PlannedWheel>> {
+    let mut directories: BTreeMap<PathBuf, Vec<&PlannedWheel>> = BTreeMap::new();
     for wheel in wheels {
-        if let Some(directory) = wheel.path.parent() {
+        let directory = match &wheel.in_layout {
+            Some(InLayout { layout, .. }) => Some(PathBuf::from(layout.to_string())),
+            None => wheel.path.parent().map(Path::to_path_buf),
+        };
+        if let Some(directory) = directory {
             directories.entry(directory).or_default().push(wheel);
         }
     }

@@ -55,7 +55,7 @@ pub use unnamed::{has_project, unnamed};
 pub use uv_lock::is_uv_lock;
 
 use crate::fs::{Stamped, Trust};
-use crate::invocation::{Chosen, Fetching, Invocation};
+use crate::invocation::{Chosen, Fetching, Invocation, WheelhouseReference};
 use crate::process::Process;
 use crate::report::Failure;
 
@@ -126,8 +126,8 @@ pub struct Spec {
     pub python_default: PythonDefault,
     /// The distributions to install.
     pub packages: Packages,
-    /// Wheel directories that the spec names, as absolute paths.
-    pub wheelhouses: Vec<Located<PathBuf>>,
+    /// The wheelhouses that the spec names, with absolute paths.
+    pub wheelhouses: Vec<Located<WheelhouseReference>>,
     /// The package indexes that the spec names.
     pub indexes: Indexes,
     /// Whether a launch may fetch missing wheels from the package indexes.
@@ -177,7 +177,7 @@ pub enum Source {
 }
 
 impl Spec {
-    /// Drops the wheel directories and import roots that another user may have planted under the
+    /// Drops the wheelhouses and import roots that another user may have planted under the
     /// named paths, each with a warning.
     fn without_planted_directories(mut self) -> Self {
         let base = self.base.clone().unwrap_or_default();
@@ -200,7 +200,11 @@ impl Spec {
             sources.push(Source::File(Stamped::look(&stranger.path)));
             false
         };
-        wheelhouses.retain(|directory| counts(&directory.value, "wheel directory"));
+        wheelhouses.retain(|wheelhouse| match &wheelhouse.value {
+            WheelhouseReference::Directory(path) => counts(path, "wheel directory"),
+            WheelhouseReference::Layout(layout) => counts(&layout.path, "image layout"),
+            WheelhouseReference::Registry(_) | WheelhouseReference::Mirror(_) => true,
+        });
         python_path.retain(|root| counts(root, "import root"));
         self
     }

@@ -35,7 +35,7 @@ pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
             let place = lock.packages.first().map(|package| &package.place);
             spec.wheelhouses.extend(place.iter().flat_map(|place| {
                 directories.iter().map(|directory| Located {
-                    value: directory.to_path_buf(),
+                    value: directory.to_path_buf().into(),
                     place: (*place).clone(),
                 })
             }));

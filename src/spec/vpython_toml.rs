@@ -4,7 +4,8 @@
 //! Parsing reports all mistakes at once, each with its line and column. An unknown key is a
 //! warning, because a later version may define it.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use toml::de::DeTable;
@@ -16,6 +17,7 @@ use super::{
     Dependencies, Located, Packages, Places, Platform, Requirements, Spec, SpecKind, SpecText,
     SystemPackages,
 };
+use crate::invocation::WheelhouseReference;
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
 const TOOL_KEYS: [&str; 10] = [
@@ -93,7 +95,7 @@ impl<'a> Reader<'a> {
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
             self.warn_of_unknown_keys(tool, &[&TOOL_KEYS, choices].concat(), "tool.vpython.");
-            spec.wheelhouses = self.paths(tool, "wheels");
+            spec.wheelhouses = self.wheelhouses(tool);
             spec.python_path = self
                 .paths(tool, "python-path")
                 .into_iter()
@@ -144,6 +146,18 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    fn wheelhouses(&mut self, table: &DeTable<'a>) -> Vec<Located<WheelhouseReference>> {
+        let mut wheelhouses = Vec::new();
+        for (name, start) in self.strings(table.get("wheels"), "tool.vpython.wheels") {
+            let resolve = |path: &Path| self.text.resolve(&path.to_string_lossy());
+            match WheelhouseReference::parse(OsStr::new(name), resolve) {
+                Ok(wheelhouse) => wheelhouses.push(self.placed(wheelhouse, start)),
+                Err(why) => self.problem(start, &format!("`{name}` is not a wheelhouse: {why}")),
+            }
+        }
+        wheelhouses
+    }
+
     fn platforms(&mut self, table: &DeTable<'a>) -> Vec<Located<Platform>> {
         let mut platforms = Vec::new();
         for (name, start) in self.strings(table.get("platforms"), "tool.vpython.platforms") {
@@ -180,7 +194,7 @@ mod tests {
         let spec = parse(&text(concat!(
             "requires-python = '>=3.11'\n",
             "dependencies = [\n  'requests[socks]>=2.31',\n  \"pywin32==306; sys_platform == 'win32'\",\n]\n",
-            "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels']\npython-path = ['lib', '.']\n",
+            "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels', 'oci:layout:v1', 'oci:/layout', 'oci://h/a/b', 'https://h/{sha256}']\npython-path = ['lib', '.']\n",
             "platforms = ['win32', 'macosx_11_0_arm64']\n[tool.ruff]\nline-length = 3\n",
         )))
         .unwrap();
@@ -211,13 +225,17 @@ mod tests {
         let wheelhouses: Vec<_> = spec
             .wheelhouses
             .iter()
-            .map(|directory| directory.value.as_path())
+            .map(|wheelhouse| wheelhouse.value.to_string())
             .collect();
         assert_eq!(
             wheelhouses,
             [
-                PathBuf::from("/src/third_party/wheels"),
-                PathBuf::from("/opt/wheels")
+                "/src/third_party/wheels",
+                "/opt/wheels",
+                "oci:/src/layout:v1",
+                "oci:/layout",
+                "oci://h/a/b",
+                "https://h/{sha256}"
             ]
         );
         assert_eq!(
@@ -283,7 +301,7 @@ mod tests {
         let error = parse(&text(concat!(
             "requires-python = 3.11\n",
             "dependencies = ['ok', 7,\n   'bad requirement!', 'x @ https://example.org/x.whl']\n",
-            "[tool.vpython]\nwheels = 'wheels'\nplatforms = ['win32', 'win64', 3]\n",
+            "[tool.vpython]\nwheels = ['oci:x:']\nplatforms = ['win32', 'win64', 3]\n",
         )))
         .unwrap_err();
         expect![[r#"
@@ -292,7 +310,7 @@ mod tests {
               caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, not an integer
               caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
               caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` does not end in the name of a wheel
-              caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, not a string
+              caused by: `/src/vpython.toml`, line 5, column 11: `oci:x:` is not a wheelhouse: `` is not a tag: a tag consists of letters, digits, `_`, `.` and `-`
               caused by: `/src/vpython.toml`, line 6, column 23: `win64` is not a platform; did you mean `win_amd64`?
               caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, not an integer
         "#]]

@@ -56,6 +56,7 @@ mod metadata;
 mod movable;
 mod mutants;
 mod neighbours;
+mod oci;
 mod pack;
 mod places;
 mod planted;

@@ -24,7 +24,7 @@ use super::scripts;
 use super::unpacked::{Contents, MANIFEST, UnpackedFile};
 use super::venv::DIRECTORY_MODE;
 use crate::fs::{self, Digest};
-use crate::plan::PlannedWheel;
+use crate::plan::{InLayout, PlannedWheel};
 use crate::report::Failure;
 use crate::wheel::oddities::{Oddities, Oddity, OddityKind};
 use crate::wheel::record::{self, Row, Rows};
@@ -68,6 +68,14 @@ pub(super) fn unpack(
         )
     };
     // Compare the digest first: if the wheel has changed, the errors of its members are misleading.
+    if found != wheel.sha256 && wheel.in_layout.is_some() {
+        return Err(
+            Failure::new("it differs from its digest in the image layout")
+                .because(format!("its sha256 is {found}, not {}", wheel.sha256))
+                .hint(InLayout::HOW_TO_REPAIR)
+                .into(),
+        );
+    }
     if found != wheel.sha256 {
         return Err(Failure::new("it has changed since it was selected")
             .because(format!(

@@ -34,6 +34,7 @@ fn wheel(path: &Path, members: &[(&str, &[u8])]) -> PlannedWheel {
         name: "a".parse().unwrap(),
         version: "1".parse().unwrap(),
         path: path.to_path_buf(),
+        in_layout: None,
         to_fetch: None,
         size: path.metadata().unwrap().len(),
         sha256: Digest::of_file(path, drop).unwrap(),

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::WheelhouseReference;
 use crate::fs::{self, Trust};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
@@ -33,7 +34,7 @@ pub struct Conf {
     /// The store's directory.
     pub root: Option<Set<PathBuf>>,
     /// Wheelhouses, searched after those of the spec.
-    pub wheels: Option<Set<Vec<PathBuf>>>,
+    pub wheels: Option<Set<Vec<WheelhouseReference>>>,
     /// The spec for programs that have none.
     pub default_spec: Option<Set<PathBuf>>,
     /// The Python versions to look for first if a spec names none, for the name under which vpython

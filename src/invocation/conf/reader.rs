@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         let [vpython, vpython3] = versions.unwrap_or_default();
         Conf {
             root: self.set(top, "", "root", Self::root),
-            wheels: self.set(top, "", "wheels", Self::paths),
+            wheels: self.set(top, "", "wheels", Self::wheelhouses),
             default_spec: self.set(top, "", "default-spec", Self::path),
             python: if self.process.called_as() == CalledAs::Vpython3 {
                 vpython3
@@ -201,6 +201,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::time::Duration;
 
     use expect_test::expect;
@@ -244,9 +245,9 @@ pip-options = ['--no-input']
             root: Some(set("/scratch/7/vpython".into(), 1)),
             wheels: Some(set(
                 vec![
-                    "/site/wheels".into(),
-                    "/home/me/wheels".into(),
-                    "/opt/wheels".into(),
+                    PathBuf::from("/site/wheels").into(),
+                    PathBuf::from("/home/me/wheels").into(),
+                    PathBuf::from("/opt/wheels").into(),
                 ],
                 2,
             )),
@@ -284,7 +285,7 @@ pip-options = ['--no-input']
         assert_eq!(conf.warnings, [""; 0]);
         assert_eq!(
             conf.wheels.unwrap().value,
-            [Path::new("/site/wheels-of-2026")]
+            [PathBuf::from("/site/wheels-of-2026").into()]
         );
         assert_eq!(conf.python.unwrap().value, ["3.12", "3.11"]);
     }

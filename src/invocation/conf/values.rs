@@ -1,5 +1,6 @@
 //! The values of `vpython.conf`: a method of the parser for each type of value.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use bytesize::ByteSize;
 use toml::de::DeValue;
 
 use super::reader::{Reader, Value};
-use crate::invocation::split_threading;
+use crate::invocation::{WheelhouseReference, split_threading};
 
 impl Reader<'_> {
     pub(super) fn text(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
@@ -112,9 +113,31 @@ impl Reader<'_> {
         self.resolve(&text, value)
     }
 
-    pub(super) fn paths(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<PathBuf>> {
+    pub(super) fn wheelhouses(
+        &mut self,
+        key: &str,
+        value: &Value<'_>,
+    ) -> Option<Vec<WheelhouseReference>> {
         let texts = self.texts(key, value)?;
-        texts.iter().map(|text| self.resolve(text, value)).collect()
+        let read = |text: &String| self.wheelhouse(text, value);
+        texts.iter().map(read).collect()
+    }
+
+    fn wheelhouse(&mut self, text: &str, value: &Value<'_>) -> Option<WheelhouseReference> {
+        let mut is_resolved = true;
+        let parsed = WheelhouseReference::parse(OsStr::new(text), |path| {
+            let resolved = self.resolve(&path.to_string_lossy(), value);
+            is_resolved = resolved.is_some();
+            resolved.unwrap_or_default()
+        });
+        match parsed {
+            Ok(wheelhouse) => is_resolved.then_some(wheelhouse),
+            Err(why) => {
+                let what = format!("`{text}` is not a wheelhouse: {why}");
+                self.problem(value.span().start, &what);
+                None
+            }
+        }
     }
 
     /// Returns the absolute path; a relative one starts at the file's directory, or after `~/` at

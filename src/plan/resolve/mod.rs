@@ -262,6 +262,7 @@ fn plan(
     let planned = wheels.into_iter().zip(required_by).zip(stamps).zip(digests);
     let planned = planned.map(|(((wheel, required_by), stamped), sha256)| {
         let path = wheelhouse.path(&wheel);
+        let in_layout = wheelhouse.in_layout(&wheel);
         let to_fetch = wheelhouse.to_fetch(&wheel);
         let stamp = stamped.and_then(|stamped| stamped.stamp);
         let in_index = to_fetch.as_ref().and_then(|file| file.size);
@@ -270,6 +271,7 @@ fn plan(
             name: name.project.clone(),
             version: name.version.clone(),
             path,
+            in_layout,
             to_fetch,
             size: stamp.map(|stamp| stamp.size).or(in_index).unwrap_or(0),
             sha256,

@@ -27,8 +27,8 @@ pub(super) struct WheelFilter<'a> {
     /// The stamps of wheels that were read and rejected, from before they were read: each may be
     /// repaired in place.
     pub rejected: Vec<Stamped>,
-    /// The first I/O error of a wheel that may be intact. An answer without that wheel might be
-    /// wrong.
+    /// The first I/O error of a wheel that may be intact, or of a damaged one of an image layout. An
+    /// answer without that wheel might be wrong.
     pub fault: Option<anyhow::Error>,
     /// The wheels in `rejected`.
     noted: HashSet<WheelFile>,
@@ -149,6 +149,12 @@ impl<'a> WheelFilter<'a> {
             self.check_python(wheel, &wanted)?;
         }
         let metadata = self.wheelhouse.metadata(wheel).map_err(|error| {
+            if self.wheelhouse.is_damaged(wheel) {
+                // The layout promises this wheel: to choose another one would hide the damage.
+                let why = report::one_line(&error);
+                self.fault.get_or_insert(error);
+                return why;
+            }
             let why = self.cannot_be_used(error);
             self.wheelhouse
                 .impostor(wheel)

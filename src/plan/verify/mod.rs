@@ -124,7 +124,7 @@ impl Findings {
 ///
 /// # Errors
 /// The platforms cannot be determined, no interpreter satisfies the spec, or a wheel directory does
-/// not exist.
+/// not exist, or a wheel in an image layout is damaged.
 pub fn verify(
     spec: &Spec,
     invocation: &Invocation,
@@ -138,6 +138,7 @@ pub fn verify(
     let mut evidence = Evidence::default();
     let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
+    wheelhouse.check_blobs()?;
     // Report files that no interpreter can use.
     let skipped_files = wheelhouse.skipped_files().into_iter();
     let mut warnings: Vec<String> = skipped_files

@@ -103,6 +103,7 @@ impl Wheelhouse {
             path: directory.to_path_buf(),
             index,
             is_bundle: true,
+            blobs: None,
         });
         // Only seeds are used from here.
         for file_name in names {

@@ -11,6 +11,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::fs::{self, Digest, Stamp};
+use crate::plan::InLayout;
+use crate::report::Failure;
 use crate::wheel::{Impostor, Metadata};
 
 /// Incremented when the contents or their meaning change, so that an index of an older vpython is
@@ -50,9 +52,30 @@ pub(super) struct Broken {
     pub why: String,
     /// What it is instead.
     pub impostor: Option<Impostor>,
+    /// Whether its bytes differ from the digest that an image layout states.
+    pub is_damaged: bool,
 }
 
 impl Broken {
+    /// Describes a wheel of an image layout whose bytes have another digest.
+    pub fn damaged(found: &Digest) -> Self {
+        Self {
+            why: format!("its sha256 is `{found}`, which is not the digest in the image layout"),
+            impostor: None,
+            is_damaged: true,
+        }
+    }
+
+    /// Returns the error of the file at `path`.
+    pub fn failure(&self, path: &Path) -> Failure {
+        let failure = Failure::new(Metadata::cannot_read(path)).because(&self.why);
+        if self.is_damaged {
+            failure.hint(InLayout::HOW_TO_REPAIR)
+        } else {
+            failure
+        }
+    }
+
     /// Returns why it is skipped, as a sentence.
     pub fn describe(&self) -> String {
         self.impostor

@@ -1,4 +1,4 @@
-//! The wheel directories of a spec, combined.
+//! The wheel directories and image layouts of a spec, combined.
 //!
 //! File names are parsed at once. A wheel is inspected and opened only when the resolver considers
 //! it, and the results are cached per directory, by the wheel's stamp. So a directory of thousands
@@ -7,8 +7,11 @@
 
 mod bundle;
 mod crawl;
+mod digests;
+mod directory;
 mod index;
 mod index_wheels;
+mod layout;
 mod open;
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,17 +19,16 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use pep508_rs::PackageName;
-use rayon::prelude::*;
-use tracing::debug;
 
-use crate::fs::{self, Digest, Stamped, Trust};
-use crate::report::{self, Failure, Progress};
+use crate::fs::{self, Stamped, Trust};
+use crate::report;
 use crate::wheel::{Impostor, Metadata, WheelName};
 use bundle::Bundle;
 pub(super) use crawl::{crawl, request_lists};
-use index::{Broken, Index};
+use directory::Directory;
+use index::Broken;
 pub(super) use index_wheels::{IndexWheels, pinned};
 
 /// A wheel file in one of the directories. The names are shared, because the resolver keeps several
@@ -46,7 +48,7 @@ pub(super) struct WheelFile {
 /// Where a wheel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Place {
-    /// In the directory with this number.
+    /// In the directory or image layout with this number.
     Directory(usize),
     /// On a package index, with this number in [`IndexWheels`].
     Index(usize),
@@ -88,6 +90,8 @@ pub(super) struct Wheelhouse {
     /// The file names of these wheels.
     file_names: HashSet<Arc<str>>,
     skipped_files: Vec<SkippedFile>,
+    /// Wheels of image layouts whose files are missing.
+    missing_blobs: Vec<WheelFile>,
     fetch_command: Option<String>,
     bundle: Bundle,
     /// The package indexes, where the caller asked for them.
@@ -101,13 +105,6 @@ pub(super) struct SkippedFile {
     pub path: PathBuf,
     /// The reason why it cannot be used, as a sentence.
     pub why: String,
-}
-
-struct Directory {
-    path: PathBuf,
-    index: Index,
-    /// Whether it belongs to an interpreter.
-    is_bundle: bool,
 }
 
 impl Wheelhouse {
@@ -128,7 +125,7 @@ impl Wheelhouse {
         let wheels: Vec<WheelFile> = self.wheels.values().flatten().cloned().collect();
         for wheel in wheels {
             if let Err(error) = self.metadata(&wheel) {
-                let path = self.path(&wheel);
+                let path = self.path_in_wheelhouse(&wheel);
                 let why = match self.broken(&wheel) {
                     Some(broken) => broken.describe(),
                     None => report::one_line(&error),
@@ -155,9 +152,9 @@ impl Wheelhouse {
             .filter(|wheel| *wheel.name == *name);
         let alike: Vec<&WheelFile> = in_wheelhouses.chain(self.bundled_as(name)).collect();
         let in_directory = |directory: usize| {
-            let there = alike.iter().filter(move |wheel| {
-                fs::is_file(&self.directories[directory].path.join(&*wheel.file_name))
-            });
+            let there = alike
+                .iter()
+                .filter(move |wheel| self.directories[directory].has(&wheel.file_name));
             there.map(move |wheel| WheelFile {
                 place: Place::Directory(directory),
                 ..(*wheel).clone()
@@ -175,13 +172,15 @@ impl Wheelhouse {
         self.fetch_command.as_deref()
     }
 
-    /// Returns the directories as a list for messages; `None` if there are none.
+    /// Returns the directories and image layouts as a list for messages; `None` if there are none.
     pub fn directory_list(&self) -> Option<String> {
-        let directories: Vec<String> = self
-            .directories()
-            .map(|directory| format!("`{}`", directory.display()))
+        let named = self.directories.iter().filter(|it| !it.is_bundle);
+        let mut titles: Vec<String> = named
+            .map(|directory| format!("`{}`", directory.title()))
             .collect();
-        (!directories.is_empty()).then(|| directories.join(", "))
+        // A layout may count as several directories.
+        titles.dedup();
+        (!titles.is_empty()).then(|| titles.join(", "))
     }
 
     /// Returns where wheels are looked for, as a phrase such as "in `wheels`"; `None` if nowhere.
@@ -194,11 +193,11 @@ impl Wheelhouse {
         }
     }
 
-    /// Returns the directories' paths, without the interpreter's own.
+    /// Returns the directories' paths, without the interpreter's own and image layouts.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories
             .iter()
-            .filter(|directory| !directory.is_bundle)
+            .filter(|directory| !directory.is_bundle && directory.blobs.is_none())
             .map(|directory| directory.path.as_path())
     }
 
@@ -211,7 +210,7 @@ impl Wheelhouse {
     /// Returns the path of a wheel.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
         match wheel.place {
-            Place::Directory(directory) => self.directories[directory].path.join(&*wheel.file_name),
+            Place::Directory(directory) => self.directories[directory].path_of(&wheel.file_name),
             Place::Index(number) => self.of_index(number).shown_path(),
         }
     }
@@ -228,6 +227,12 @@ impl Wheelhouse {
             return None;
         };
         self.directories[directory].index.broken(&wheel.file_name)
+    }
+
+    /// Checks whether the bytes of a wheel, which this run could not read, differ from the digest in
+    /// its image layout.
+    pub fn is_damaged(&self, wheel: &WheelFile) -> bool {
+        self.broken(wheel).is_some_and(|broken| broken.is_damaged)
     }
 
     /// Checks whether a file is a Git LFS pointer.
@@ -269,81 +274,32 @@ impl Wheelhouse {
             return Ok(known);
         }
         if let Some(broken) = index.broken(&wheel.file_name) {
-            let failure = Failure::new(Metadata::cannot_read(&path));
-            return Err(failure.because(&broken.why).into());
+            return Err(broken.failure(&path).into());
         }
         let file = fs::open_regular(&path)?;
-        let metadata = Metadata::of_file(&file, &wheel.name);
-        match &metadata {
-            Ok(metadata) => index.set_metadata(&wheel.file_name, metadata),
-            Err(error) => {
-                let (why, impostor) = (report::one_line(error), Impostor::of(&file));
-                index.set_broken(&wheel.file_name, Broken { why, impostor });
+        let error = match Metadata::of_file(&file, &wheel.name) {
+            Ok(metadata) => {
+                index.set_metadata(&wheel.file_name, &metadata);
+                return Ok(metadata);
             }
-        }
-        metadata.with_context(|| Metadata::cannot_read(&path))
-    }
-
-    /// Returns the digests of wheels, in their order. Those that are not cached are computed on all
-    /// processors; of a wheel of an index, its index states it.
-    ///
-    /// # Errors
-    /// A wheel cannot be read.
-    pub fn digests(&mut self, wheels: &[WheelFile]) -> Result<Vec<Digest>> {
-        let mut known: Vec<Option<Digest>> = Vec::new();
-        let mut unknown: Vec<(usize, Stamped)> = Vec::new();
-        for (position, wheel) in wheels.iter().enumerate() {
-            let digest = match (wheel.place, self.stamped(wheel)) {
-                (Place::Index(number), _) => Some(self.digest_of_index(number)?),
-                (Place::Directory(directory), Some(stamped)) => {
-                    let index = &mut self.directories[directory].index;
-                    let digest = index.digest(&stamped.path, &wheel.file_name);
-                    if digest.is_none() {
-                        unknown.push((position, stamped));
-                    }
-                    digest
-                }
-                (Place::Directory(_), None) => None,
-            };
-            known.push(digest);
-        }
-        // Count the bytes to read, for the progress line.
-        let sizes = unknown.iter().map(|(_, stamped)| stamped.stamp);
-        let size = sizes.map(|stamp| stamp.map_or(0, |stamp| stamp.size)).sum();
-        if unknown.is_empty() {
-            return Ok(known.into_iter().flatten().collect());
-        }
-        let progress = Progress::start("reading wheels", size);
-        let compute = |(_, stamped): &(usize, Stamped)| {
-            Digest::of_file(&stamped.path, |bytes| progress.advance(bytes))
+            Err(error) => error,
         };
-        let computed = unknown
-            .par_iter()
-            .map(compute)
-            .collect::<Result<Vec<_>>>()?;
-        // Cache them for later launches.
-        for ((position, _), digest) in unknown.iter().zip(computed) {
-            let wheel = &wheels[*position];
-            if let Place::Directory(directory) = wheel.place {
-                let index = &mut self.directories[directory].index;
-                index.set_digest(&wheel.file_name, digest);
-            }
-            known[*position] = Some(digest);
-        }
-        Ok(known.into_iter().flatten().collect())
-    }
-
-    /// Saves the cached facts for later launches. An error is only logged, because they can be
-    /// computed again.
-    pub fn remember(self) {
-        for directory in self.directories {
-            if let Err(error) = directory.index.save() {
-                debug!(
-                    "cannot save the index of `{}`: {error:#}",
-                    directory.path.display()
-                );
-            }
-        }
+        // If the bytes differ from their digest, that is the reason.
+        let broken = match self.differing_digest(wheel)? {
+            Some(found) => Broken::damaged(&found),
+            None => Broken {
+                why: report::one_line(&error),
+                impostor: Impostor::of(&file),
+                is_damaged: false,
+            },
+        };
+        let failure = broken.is_damaged.then(|| broken.failure(&path));
+        let index = &mut self.directories[directory].index;
+        index.set_broken(&wheel.file_name, broken);
+        Err(match failure {
+            Some(failure) => failure.into(),
+            None => error.context(Metadata::cannot_read(&path)),
+        })
     }
 }
 

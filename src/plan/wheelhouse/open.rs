@@ -1,5 +1,5 @@
-//! Opening of a [`Wheelhouse`]: the directories of a launch in their order of precedence, and which
-//! of them are skipped because another user may have written them.
+//! Opening of a [`Wheelhouse`]: the directories and image layouts of a launch in their order of
+//! precedence, and which of them are skipped because another user may have written them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::bundle::Bundle;
 use super::index::Index;
 use super::{Directory, Place, SkippedFile, WheelFile, Wheelhouse};
 use crate::fs;
-use crate::invocation::{Invocation, WheelsSource};
+use crate::invocation::{Invocation, WheelhouseReference, WheelsSource};
 use crate::plan::Evidence;
 use crate::remote::index::NamedBy;
 use crate::report::Failure;
@@ -26,12 +26,12 @@ const NEXT_TO_SPEC: [&str; 2] = ["wheels", "pip_packages"];
 const NAMED_AT_MOST: usize = 3;
 
 impl Wheelhouse {
-    /// Lists the directories of a launch: the caller's, the spec's, the default ones next to the
+    /// Lists the wheelhouses of a launch: the caller's, the spec's, the default ones next to the
     /// spec, those that its lock names, the site's, and `wheels` next to vpython's binary. `memo`
-    /// is the directory for cached facts about wheels.
+    /// is the directory for cached facts about wheels. Those on servers are for `fetch`.
     ///
     /// # Errors
-    /// A directory from the spec or the flag does not exist.
+    /// A wheelhouse from the spec or the flag does not exist, or an image layout is damaged.
     pub fn open(
         spec: &Spec,
         invocation: &Invocation,
@@ -51,43 +51,39 @@ impl Wheelhouse {
             wheels: BTreeMap::new(),
             file_names: HashSet::new(),
             skipped_files: Vec::new(),
+            missing_blobs: Vec::new(),
             fetch_command,
             bundle,
             of_indexes: None,
         };
         // The order of the directories is their precedence; the caller's come first.
-        for path in &caller.directories {
-            let is_there = wheelhouse.add(path, memo, evidence)?;
+        for named in &caller.of_caller {
+            let is_there = wheelhouse.add_named(named, memo, evidence)?;
             match caller.source {
                 WheelsSource::Flag if !is_there => {
-                    return Err(Failure::new(format!(
-                        "the directory `{}` does not exist",
-                        path.display()
-                    ))
-                    .because("it comes from `-vpython-wheels`")
-                    .into());
+                    let why = "it comes from `-vpython-wheels`";
+                    return Err(Failure::new(absence_of(named)).because(why).into());
                 }
                 WheelsSource::Variable if !is_there => {
-                    debug!(directory = %path.display(), "skipped a missing directory from `VPYTHON_WHEELS`");
+                    debug!(wheelhouse = %named, "skipped a missing one from `VPYTHON_WHEELS`");
                 }
                 _ => {}
             }
         }
-        for directory in &spec.wheelhouses {
-            let is_there = wheelhouse.add(&directory.value, memo, evidence)?;
+        for named in &spec.wheelhouses {
+            let is_there = wheelhouse.add_named(&named.value, memo, evidence)?;
             if !is_there && !spec.may_fetch(invocation) {
                 let hint = "paths in a spec are relative to the spec's own directory";
-                let fetch = wheelhouse
-                    .fetch_command
-                    .map(|command| format!("; `{command}` creates and fills it"));
-                let hint = format!("{hint}{}", fetch.unwrap_or_default());
-                let what = format!(
-                    "the directory `{}` does not exist",
-                    directory.value.display()
-                );
-                return Err(Failure::new(what)
-                    .because(format!("it comes from {}", directory.place))
-                    .hint(hint)
+                let how_to_create = match named.value {
+                    WheelhouseReference::Directory(_) => wheelhouse
+                        .fetch_command
+                        .map(|command| format!("`{command}` creates and fills it")),
+                    _ => Some("`-vpython-tool push` and `skopeo copy` create one".to_owned()),
+                };
+                let how_to_create = how_to_create.map(|how| format!("; {how}"));
+                return Err(Failure::new(absence_of(&named.value))
+                    .because(format!("it comes from {}", named.place))
+                    .hint(format!("{hint}{}", how_to_create.unwrap_or_default()))
                     .into());
             }
         }
@@ -101,8 +97,8 @@ impl Wheelhouse {
         for path in next_to(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
             wheelhouse.add_if_trusted(&path, &base, memo, evidence)?;
         }
-        for path in &caller.of_site {
-            wheelhouse.add(path, memo, evidence)?;
+        for named in &caller.of_site {
+            wheelhouse.add_named(named, memo, evidence)?;
         }
         if let Some(path) = &caller.of_program {
             wheelhouse.add_if_trusted(
@@ -112,6 +108,7 @@ impl Wheelhouse {
                 evidence,
             )?;
         }
+        wheelhouse.add_missing_blobs();
         // A lock pins every digest, so the owner of a wheel does not matter.
         if !matches!(spec.packages, Packages::Locked(_)) {
             evidence
@@ -119,6 +116,21 @@ impl Wheelhouse {
                 .extend(wheelhouse.warnings_of_other_users());
         }
         Ok(wheelhouse)
+    }
+
+    /// Adds the wheels of a wheelhouse; returns `false` if it does not exist. One on a server is
+    /// not asked.
+    fn add_named(
+        &mut self,
+        named: &WheelhouseReference,
+        memo: &Path,
+        evidence: &mut Evidence,
+    ) -> Result<bool> {
+        match named {
+            WheelhouseReference::Directory(path) => self.add(path, memo, evidence),
+            WheelhouseReference::Layout(layout) => self.add_layout(layout, memo, evidence),
+            WheelhouseReference::Registry(_) | WheelhouseReference::Mirror(_) => Ok(true),
+        }
     }
 
     /// Adds the wheels of a directory that a setting of pip names, after those of the others. A
@@ -146,7 +158,7 @@ impl Wheelhouse {
         let own = spec
             .wheelhouses
             .iter()
-            .map(|directory| directory.value.clone())
+            .filter_map(|named| named.value.directory().map(Path::to_path_buf))
             .chain(next_to(spec));
         own.map(|directory| directory.join(file_name))
             .find(|path| fs::is_file(path))
@@ -194,26 +206,20 @@ impl Wheelhouse {
             path: path.to_path_buf(),
             index,
             is_bundle: false,
+            blobs: None,
         });
         for file_name in names {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
-                    // A file name in an earlier directory hides the same name here.
-                    let (name, file_name) = (Arc::new(name), Arc::<str>::from(file_name));
-                    if self.file_names.insert(Arc::clone(&file_name)) {
-                        let untrusted_owner = trust
-                            .as_ref()
-                            .and_then(|trust| trust.other_owner(&path.join(&*file_name)));
-                        let wheels = self.wheels.entry(name.project.clone());
-                        // Most projects have one wheel.
-                        let wheels = wheels.or_insert_with(|| Vec::with_capacity(1));
-                        wheels.push(WheelFile {
-                            name,
-                            file_name,
-                            untrusted_owner,
-                            place: Place::Directory(directory),
-                        });
-                    }
+                    let untrusted_owner = trust
+                        .as_ref()
+                        .and_then(|trust| trust.other_owner(&path.join(&file_name)));
+                    self.add_wheel(WheelFile {
+                        name: Arc::new(name),
+                        file_name: file_name.into(),
+                        untrusted_owner,
+                        place: Place::Directory(directory),
+                    });
                 }
                 Err(why) => {
                     debug!(directory = %path.display(), file_name, why, "skipped a file that is not named like a wheel");
@@ -225,6 +231,16 @@ impl Wheelhouse {
             }
         }
         Ok(true)
+    }
+
+    /// Adds a wheel. Its file name in an earlier directory hides it.
+    pub(super) fn add_wheel(&mut self, wheel: WheelFile) {
+        if self.file_names.insert(Arc::clone(&wheel.file_name)) {
+            let wheels = self.wheels.entry(wheel.name.project.clone());
+            // Most projects have one wheel.
+            let wheels = wheels.or_insert_with(|| Vec::with_capacity(1));
+            wheels.push(wheel);
+        }
     }
 
     /// Returns a warning for each directory with wheels that other users may have written.
@@ -254,11 +270,24 @@ impl Wheelhouse {
             let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
             format!(
                 "wheels of other users in `{}`, which other users can write to, are skipped unless their digest is pinned: {}{more}",
-                self.directories[directory].path.display(),
+                self.directories[directory].title(),
                 names.join(", ")
             )
         };
         by_directory.into_iter().map(say).collect()
+    }
+}
+
+/// Returns the error for a wheelhouse that does not exist.
+fn absence_of(named: &WheelhouseReference) -> String {
+    match named {
+        WheelhouseReference::Layout(layout) => {
+            format!(
+                "the image layout `{}` does not exist",
+                layout.path.display()
+            )
+        }
+        other => format!("the directory `{other}` does not exist"),
     }
 }
 

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
             _ => text.resolve(directory),
         };
         self.spec.wheelhouses.push(Located {
-            value,
+            value: value.into(),
             place: place.clone(),
         });
     }

@@ -243,6 +243,7 @@ mod tests {
             name: PackageName::from_str(name).unwrap(),
             version: Version::new([1]),
             path: format!("{name}-1-py3-none-any.whl").into(),
+            in_layout: None,
             to_fetch: None,
             size: 0,
             sha256: Digest::of(b""),

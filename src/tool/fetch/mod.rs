@@ -25,7 +25,7 @@ use anyhow::Result;
 use super::lock;
 use crate::fs;
 use crate::interpreter::Facts;
-use crate::invocation::{self, Fetch, Invocation};
+use crate::invocation::{self, Fetch, Invocation, WheelhouseReference};
 use crate::plan::{self, Lacking};
 use crate::process::Process;
 use crate::remote::index::IndexSettings;
@@ -265,11 +265,12 @@ fn fill(
 /// Returns the directory to fetch wheels into: the first one of the caller, else the first one of
 /// the spec, else a conventional one next to the spec: `wheels`, unless only `pip_packages` exists.
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
-    let of_caller = invocation.wheels.directories.first().cloned();
-    let of_spec = spec
-        .wheelhouses
-        .first()
-        .map(|directory| directory.value.clone());
+    let of_caller = invocation.wheels.of_caller.iter();
+    let of_spec = spec.wheelhouses.iter().map(|placed| &placed.value);
+    let named = of_caller
+        .chain(of_spec)
+        .find_map(WheelhouseReference::directory)
+        .map(Path::to_path_buf);
     let conventional = spec.base.as_ref().and_then(|base| {
         // Skip a directory that another user controls, as a launch does.
         let is_trusted = |path: &PathBuf| spec.trust.stranger_on_way(path, base).is_none();
@@ -282,7 +283,7 @@ fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
             wheels
         }
     });
-    of_caller.or(of_spec).or(conventional)
+    named.or(conventional)
 }
 
 fn no_destination() -> Failure {

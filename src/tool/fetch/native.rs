@@ -10,7 +10,7 @@ use pep508_rs::PackageName;
 use super::staging::{self, Staging};
 use super::{destination, no_destination, upgrade};
 use crate::fs;
-use crate::invocation::{Fetch, Invocation};
+use crate::invocation::{Fetch, Invocation, WheelhouseReference};
 use crate::plan::{self, Caller, Connection, SystemWheels, Use};
 use crate::process::Process;
 use crate::remote::index::Timestamp;
@@ -125,19 +125,22 @@ impl Wanted<'_> {
     }
 }
 
+/// Returns whether a wheelhouse is on a server, or exists on disk.
+fn is_there(wheelhouse: &WheelhouseReference) -> bool {
+    wheelhouse.path().is_none_or(fs::exists)
+}
+
 /// Returns the command line without the wheel directories that do not exist.
 fn with_existing_directories(invocation: &Invocation) -> Invocation {
     let mut invocation = invocation.clone();
-    let directories = &mut invocation.wheels.directories;
-    directories.retain(|directory| fs::exists(directory));
+    invocation.wheels.of_caller.retain(is_there);
     invocation
 }
 
 /// Returns the spec without the wheel directories that do not exist.
 fn with_existing_wheelhouses(spec: &Spec) -> Spec {
     let mut spec = spec.clone();
-    spec.wheelhouses
-        .retain(|directory| fs::exists(&directory.value));
+    spec.wheelhouses.retain(|placed| is_there(&placed.value));
     spec
 }
 

@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::{destination, no_destination};
 use crate::fs;
-use crate::invocation::{Chosen, Fetch, Invocation, Target};
+use crate::invocation::{Chosen, Fetch, Invocation, Target, WheelhouseReference};
 use crate::plan;
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -158,18 +158,17 @@ fn cannot_determine(title: &str) -> String {
 
 /// Checks whether a spec uses wheels from a directory.
 fn uses(spec: &Spec, invocation: &Invocation, directory: &Path) -> bool {
-    let of_spec = spec.wheelhouses.iter().map(|placed| placed.value.clone());
+    let of_spec = spec.wheelhouses.iter().map(|placed| &placed.value);
+    let of_caller = invocation.wheels.of_caller.iter();
+    let named = of_caller
+        .chain(of_spec)
+        .filter_map(WheelhouseReference::directory)
+        .map(Path::to_path_buf);
     let conventional = spec
         .base
         .iter()
         .flat_map(|base| ["wheels", "pip_packages"].map(|name| base.join(name)));
-    let mut directories = invocation
-        .wheels
-        .directories
-        .iter()
-        .cloned()
-        .chain(of_spec)
-        .chain(conventional);
+    let mut directories = named.chain(conventional);
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let directory = real(directory);
     directories.any(|other| real(&other) == directory)

@@ -185,7 +185,7 @@ impl Fetching<'_> {
             .spec
             .wheelhouses
             .iter()
-            .map(|directory| directory.value.as_path());
+            .filter_map(|placed| placed.value.directory());
         let mut directories = of_spec.chain([self.destination]).collect::<Vec<_>>();
         // pip would use the present file with the wrong digest.
         directories.retain(|directory| {

@@ -2,7 +2,7 @@
 //! satisfy it are present.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use pep508_rs::PackageName;
@@ -10,7 +10,7 @@ use pep508_rs::PackageName;
 use super::pip::{Pip, Request};
 use super::staging::Staging;
 use super::{destination, follow, no_destination};
-use crate::invocation::{Fetch, Invocation};
+use crate::invocation::{Fetch, Invocation, WheelhouseReference};
 use crate::plan::{self, Present};
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -46,13 +46,13 @@ pub(super) fn run(
             destination.display()
         ));
         let pip = Pip::of(&here.facts, &options.pip_options, invocation, process)?;
-        let of_caller = invocation.wheels.directories.iter().map(PathBuf::as_path);
-        let of_spec = spec
-            .wheelhouses
-            .iter()
-            .map(|directory| directory.value.as_path());
+        let of_caller = invocation.wheels.of_caller.iter();
+        let of_spec = spec.wheelhouses.iter().map(|placed| &placed.value);
+        let named = of_caller
+            .chain(of_spec)
+            .filter_map(WheelhouseReference::directory);
         // pip picks the highest version of all sources, so it does not download present wheels.
-        let directories: Vec<&Path> = of_caller.chain(of_spec).chain([&*destination]).collect();
+        let directories: Vec<&Path> = named.chain([&*destination]).collect();
         // One call of pip for each system.
         for system in &systems {
             let lines = lines(requirements, system, is_upgraded);

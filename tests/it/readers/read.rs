@@ -339,6 +339,7 @@ fn wheel(directory: &Path, bytes: &[u8]) -> Result<()> {
         name,
         version,
         path,
+        in_layout: None,
         to_fetch: None,
         size: bytes.len() as u64,
         sha256,

@@ -115,6 +115,7 @@ impl<'a> Choice<'a> {
                 package: self.package,
                 wheel: self.wheel,
                 path,
+                shown: wheelhouse.path_in_wheelhouse(&file),
                 digests,
             });
         }
@@ -171,6 +172,7 @@ impl<'a> Choice<'a> {
             path: path
                 .clone()
                 .unwrap_or_else(|| lock.path.with_file_name(file_name)),
+            in_layout: None,
             to_fetch: None,
             size: size.unwrap_or_default(),
             sha256: *sha256,

@@ -42,6 +42,8 @@ pub(super) enum LockProblem<'a> {
         package: &'a Located<LockedPackage>,
         wheel: &'a Located<LockedWheel>,
         path: PathBuf,
+        /// The path for messages, which ends in the wheel's own name.
+        shown: PathBuf,
         digests: Digests,
     },
 }
@@ -118,6 +120,7 @@ impl<'a> LockProblem<'a> {
             Self::OtherBytes {
                 wheel,
                 path,
+                shown,
                 digests:
                     Digests {
                         name,
@@ -132,7 +135,7 @@ impl<'a> LockProblem<'a> {
                 }
                 format!(
                     "`{}` has the {name} `{found}`, but `{locked}` is locked ({})",
-                    path.display(),
+                    shown.display(),
                     wheel.place
                 )
             }
