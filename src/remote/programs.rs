@@ -1,7 +1,7 @@
-//! Programs that answer one question: `getent` and `keyring`.
+//! Programs that answer one question: `getent`, `keyring`, and the credential helpers of docker.
 
 use std::ffi::OsStr;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,8 @@ use crate::process::Process;
 
 /// The maximum length of an answer in bytes.
 const LONGEST: u64 = 64 * 1024;
+/// The number of bytes for which every pipe has room.
+const PIPE: usize = 4096;
 
 /// Returns the path of a program on the search path.
 pub(super) fn find(process: &Process, name: &str) -> Option<PathBuf> {
@@ -23,7 +25,7 @@ pub(super) fn find(process: &Process, name: &str) -> Option<PathBuf> {
         .find(|path| fs::is_file(path))
 }
 
-/// Runs a program, with nothing on its input, and returns its output. Returns none if it cannot be
+/// Runs a program with nothing on its input, and returns its output. Returns none if it cannot be
 /// started, fails, or does not end its output within `timeout`.
 pub(super) fn ask(
     process: &Process,
@@ -31,12 +33,42 @@ pub(super) fn ask(
     arguments: &[&str],
     timeout: Duration,
 ) -> Option<Vec<u8>> {
+    run(process, program, arguments, Stdio::null(), timeout)
+}
+
+/// Like [`ask`], with a short text on the input of the program.
+pub(super) fn ask_with_input(
+    process: &Process,
+    program: &OsStr,
+    arguments: &[&str],
+    input: &str,
+    timeout: Duration,
+) -> Option<Vec<u8>> {
+    // The pipe has room for the text, and has a reader until the program has started: a program
+    // that does not read its input cannot end this process by a signal.
+    let (reader, mut writer) = std::io::pipe().ok()?;
+    let input = input.as_bytes();
+    if input.len() > PIPE {
+        return None;
+    }
+    writer.write_all(input).ok()?;
+    drop(writer);
+    run(process, program, arguments, reader.into(), timeout)
+}
+
+fn run(
+    process: &Process,
+    program: &OsStr,
+    arguments: &[&str],
+    input: Stdio,
+    timeout: Duration,
+) -> Option<Vec<u8>> {
     let environment = process.environment.iter();
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
         .envs(environment.map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -100,6 +132,22 @@ mod tests {
             ask("while echo aaaaaaaaaaaaaaaaaaaaa; do :; done", 10_000),
             None
         );
+    }
+
+    #[test]
+    fn a_program_may_read_its_input_or_not() {
+        let ask = |script, input: &str| {
+            ask_with_input(
+                &Process::default(),
+                OsStr::new("/bin/sh"),
+                &["-c", script],
+                input,
+                Duration::from_secs(10),
+            )
+        };
+        assert_eq!(ask("cat", "a\nb"), Some(b"a\nb".to_vec()));
+        assert_eq!(ask("echo c", "a"), Some(b"c\n".to_vec()));
+        assert_eq!(ask("cat", &"x".repeat(PIPE + 1)), None);
     }
 
     #[test]
