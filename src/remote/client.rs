@@ -3,9 +3,11 @@
 use anyhow::Result;
 
 use super::agents::Agents;
-use super::attempt::{Answer, Headers};
+use super::attempt::{Answer, Headers, Message};
 use super::logins::Logins;
 use super::request::content_range;
+use super::service::Service;
+use super::trouble::Purpose;
 use super::{RemoteUrl, Request, Response, Settings};
 use crate::process::Process;
 use crate::report::Failure;
@@ -52,8 +54,18 @@ impl Client {
     /// permit. The error is a [`Failure`] that names the URL.
     pub fn get(&self, request: &Request<'_>) -> Result<Response> {
         self.logins.remember(request.url);
+        self.get_from(&self.logins, request)
+    }
+
+    /// Like [`Client::get`], from a server of this kind.
+    pub(super) fn get_from(
+        &self,
+        service: &dyn Service,
+        request: &Request<'_>,
+    ) -> Result<Response> {
         let headers = Headers {
             accept: request.accept,
+            content_type: None,
             // A part of a compressed body is not compressed by itself.
             accept_encoding: if request.range.is_some() {
                 "identity"
@@ -65,8 +77,9 @@ impl Client {
             if_range: None,
             understood: request.understood,
         };
-        self.settings.retry.run(request.url, |_| {
-            let mut answer = self.attempt(request.url, &headers)?;
+        let message = Message::get(headers, service);
+        self.settings.retry.run(Purpose::Fetch, request.url, |_| {
+            let mut answer = self.attempt(request.url, &message)?;
             let body = if matches!(answer.status, 200..=299) {
                 self.read_body(&mut answer, request.limit)?
             } else {

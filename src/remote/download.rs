@@ -8,10 +8,11 @@ use std::io::{ErrorKind, Read, Write};
 use anyhow::{Context, Result};
 use sha2::Digest as _;
 
-use super::attempt::{Answer, Headers};
+use super::attempt::{Answer, Headers, Message};
 use super::request::content_range;
 use super::retry::Attempts;
-use super::trouble::Trouble;
+use super::service::Service;
+use super::trouble::{Purpose, Trouble};
 use super::{Client, Range, RemoteUrl};
 use crate::fs::Digest;
 use crate::report::progress::Part;
@@ -61,7 +62,19 @@ impl Client {
         progress: Option<&Part<'_>>,
     ) -> Result<Downloaded> {
         self.logins.remember(download.url);
+        self.download_from(&self.logins, download, sink, progress)
+    }
+
+    /// Like [`Client::download`], from a server of this kind.
+    pub(super) fn download_from(
+        &self,
+        service: &dyn Service,
+        download: &Download<'_>,
+        sink: &mut dyn Write,
+        progress: Option<&Part<'_>>,
+    ) -> Result<Downloaded> {
         let mut transfer = Transfer {
+            service,
             download,
             sink,
             progress,
@@ -70,12 +83,15 @@ impl Client {
             etag: None,
         };
         let retry = self.settings.retry;
-        retry.run(download.url, |attempts| transfer.attempt(self, attempts))
+        retry.run(Purpose::Fetch, download.url, |attempts| {
+            transfer.attempt(self, attempts)
+        })
     }
 }
 
 /// The state of a download between attempts.
 struct Transfer<'a> {
+    service: &'a dyn Service,
     download: &'a Download<'a>,
     sink: &'a mut dyn Write,
     progress: Option<&'a Part<'a>>,
@@ -91,7 +107,11 @@ impl Transfer<'_> {
     /// Continues the download, and checks the file at its end.
     fn attempt(&mut self, client: &Client, attempts: &mut Attempts) -> Result<Downloaded, Trouble> {
         let start = self.length;
-        let mut answer = client.attempt(self.download.url, &self.headers())?;
+        let message = Message {
+            must_exist: true,
+            ..Message::get(self.headers(), self.service)
+        };
+        let mut answer = client.attempt(self.download.url, &message)?;
         let mut received = 0;
         let result = self.receive(client, &mut answer, &mut received);
         answer.log(received);
@@ -185,15 +205,6 @@ impl Transfer<'_> {
             }
             // The sink has more than the file.
             416 => Err(changed(url)),
-            404 | 410 => {
-                let reason = if answer.status == 404 {
-                    "Not Found"
-                } else {
-                    "Gone"
-                };
-                let cause = format!("the server answered {} {reason}", answer.status);
-                Err(Trouble::lasting(url, cause).hint("the file was removed, or the URL is wrong"))
-            }
             200 => {
                 let length = answer
                     .header("content-length")

@@ -23,6 +23,8 @@ use crate::report;
 pub(super) enum Authorization {
     /// A user name and a password (RFC 7617).
     Basic(Login),
+    /// A token of a registry (RFC 6750).
+    Bearer(Secret),
 }
 
 impl Authorization {
@@ -33,7 +35,20 @@ impl Authorization {
                 let pair = format!("{}:{}", username.reveal(), password.reveal());
                 format!("Basic {}", STANDARD.encode(pair)).into()
             }
+            Self::Bearer(token) => format!("Bearer {}", token.reveal()).into(),
         }
+    }
+
+    /// Returns whether a text contains a secret of this login.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        let header = self.header();
+        let encoded = header.reveal().split_once(' ').map(|(_, encoded)| encoded);
+        let password = match self {
+            Self::Basic(login) => Some(login.password.reveal()),
+            Self::Bearer(_) => None,
+        };
+        let mut secrets = encoded.into_iter().chain(password);
+        secrets.any(|secret| !secret.is_empty() && text.contains(secret))
     }
 }
 
@@ -46,7 +61,7 @@ pub(super) struct Logins {
     /// The logins of URLs.
     of_urls: Mutex<HashMap<Origin, Login>>,
     /// The answers of `keyring`, also that it has none.
-    of_keyring: Mutex<HashMap<Origin, Option<Login>>>,
+    answers: Mutex<HashMap<Origin, Option<Login>>>,
 }
 
 impl Logins {
@@ -57,7 +72,7 @@ impl Logins {
             use_keyring: settings.use_keyring,
             netrc: OnceLock::new(),
             of_urls: Mutex::default(),
-            of_keyring: Mutex::default(),
+            answers: Mutex::default(),
         }
     }
 
@@ -72,10 +87,7 @@ impl Logins {
     /// Returns the login to send with the first request for a URL.
     pub(super) fn for_url(&self, url: &RemoteUrl) -> Option<Authorization> {
         let origin = url.origin();
-        let answered = self
-            .of_keyring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let answered = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let login = answered
             .get(&origin)
             .cloned()
@@ -87,7 +99,7 @@ impl Logins {
     }
 
     /// Returns the login for a URL whose server has answered 401 to `sent`, if `keyring` has one.
-    pub(super) fn after_refusal(
+    pub(super) fn of_keyring(
         &self,
         url: &RemoteUrl,
         sent: Option<&Authorization>,
@@ -98,10 +110,7 @@ impl Logins {
         let origin = url.origin();
         let login = url.login().cloned().or_else(|| self.of_url(&origin))?;
         // The lock is held while `keyring` runs, which may ask the user: once is enough.
-        let mut answered = self
-            .of_keyring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut answered = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let found = answered.entry(origin).or_insert_with(|| {
             let password = keyring::password(&self.process, url, &login.username);
             debug!(
@@ -177,10 +186,14 @@ mod tests {
         ];
         for (url, expected) in rows {
             let url = RemoteUrl::parse(url).unwrap();
-            let found = logins.for_url(&url).map(|Authorization::Basic(login)| {
-                format!("{}:{}", login.username.reveal(), login.password.reveal())
+            let expected = expected.map(|pair| {
+                let (username, password) = pair.split_once(':').unwrap();
+                Authorization::Basic(Login {
+                    username: username.into(),
+                    password: password.into(),
+                })
             });
-            assert_eq!(found.as_deref(), expected, "{url}");
+            assert!(logins.for_url(&url) == expected, "{url}");
         }
     }
 }

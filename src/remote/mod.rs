@@ -18,12 +18,14 @@
 //! | `client` | the requests of callers: [`Client::get`] |
 //! | `download` | [`Client::download`]: hashed while it arrives, resumed where it broke |
 //! | `parallel` | [`in_parallel`]: several requests at a time |
-//! | `attempt`, `redirect`, `retry`, `body` | one attempt, its redirects, its repetition, its body |
+//! | `attempt`, `redirect`, `retry` | one attempt, its redirects, its repetition |
+//! | `body`, `content` | the body of an answer, the body of a request |
+//! | `service` | the kinds of servers: their logins, and what their refusals mean |
 //! | `agents`, `tls`, `client_certificate`, `proxy`, `host_names` | connections: certificates, proxies, addresses |
 //! | `logins`, `netrc`, `keyring` | the logins of the user |
 //! | `remote_url`, `secret`, `plain_http` | URLs that may be shown, and that may be requested |
 //! | `trouble` | why an attempt failed, and the text of the error |
-//! | `programs` | `getent` and `keyring`, with a time limit |
+//! | `programs` | `getent`, `keyring` and credential helpers, with a time limit |
 //! | `index` | package indexes: settings, pages, metadata of wheels, and their cache |
 
 mod agents;
@@ -31,6 +33,7 @@ mod attempt;
 mod body;
 mod client;
 mod client_certificate;
+mod content;
 mod download;
 mod file_to_fetch;
 mod host_names;
@@ -47,6 +50,7 @@ mod remote_url;
 mod request;
 mod retry;
 mod secret;
+mod service;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -54,6 +58,7 @@ mod tls;
 mod trouble;
 
 pub use client::Client;
+pub use content::Content;
 pub use download::{Download, Downloaded};
 pub use file_to_fetch::{FileToFetch, KeptFile};
 pub use parallel::{CONNECTIONS, in_parallel};

@@ -6,9 +6,14 @@ use super::trouble::Trouble;
 /// The maximum number of redirects of one request.
 pub(super) const MOST: usize = 10;
 
-/// Returns whether a status of an answer to `GET` is a redirect.
-pub(super) fn is_redirect(status: u16) -> bool {
-    matches!(status, 301 | 302 | 303 | 307 | 308)
+/// Returns whether an answer with this status is followed. A request that does not only read is
+/// sent to another URL only if its method stays the same (RFC 9110, section 15.4).
+pub(super) fn is_followed(status: u16, only_reads: bool) -> bool {
+    match status {
+        307 | 308 => true,
+        301..=303 => only_reads,
+        _ => false,
+    }
 }
 
 /// Returns the URL that an answer from `url` redirects to. It has no login: the user's own for its
@@ -40,6 +45,7 @@ pub(super) fn target(url: &RemoteUrl, location: Option<&str>) -> Result<RemoteUr
 
 #[cfg(test)]
 mod tests {
+    use super::super::trouble::Purpose;
     use super::*;
     use crate::report;
 
@@ -75,7 +81,9 @@ mod tests {
         ];
         let from = RemoteUrl::parse("https://a.example/").unwrap();
         for (location, cause) in rows {
-            let error = target(&from, location).unwrap_err().into_error(&from, 1);
+            let error = target(&from, location)
+                .unwrap_err()
+                .into_error(Purpose::Fetch, &from, 1);
             assert_eq!(
                 report::one_line(&error),
                 format!("cannot fetch `https://a.example/`: {cause}")

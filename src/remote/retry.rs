@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use tracing::debug;
 
-use super::trouble::{Again, Trouble};
+use super::trouble::{Again, Purpose, Trouble};
 use super::{RemoteUrl, Retry};
 use crate::report;
 
@@ -21,6 +21,7 @@ impl Retry {
     /// The last attempt's, for the request of `url`.
     pub(super) fn run<T>(
         &self,
+        purpose: Purpose,
         url: &RemoteUrl,
         mut attempt: impl FnMut(&mut Attempts) -> Result<T, Trouble>,
     ) -> Result<T> {
@@ -32,14 +33,14 @@ impl Retry {
             };
             attempts.failed += 1;
             let wanted = match trouble.again {
-                Again::Never => return Err(trouble.into_error(url, 1)),
+                Again::Never => return Err(trouble.into_error(purpose, url, 1)),
                 Again::Later(_) if attempts.failed >= self.attempts => {
-                    return Err(trouble.into_error(url, attempts.failed));
+                    return Err(trouble.into_error(purpose, url, attempts.failed));
                 }
                 Again::Later(wanted) => wanted,
             };
             let pause = self.pause(attempts.failed, wanted, random());
-            let why = report::one_line(&trouble.into_error(url, 1));
+            let why = report::one_line(&trouble.into_error(purpose, url, 1));
             debug!(attempt = attempts.failed, ?pause, why, "an attempt failed");
             // A short pause needs no message.
             if pause >= LONG {

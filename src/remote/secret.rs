@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 /// A password, a token, or a user name, which may be a token. Its `Debug` text is `***`, and it has
 /// no `Display` text and no serialized form.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "String")]
 pub struct Secret(String);
 
 impl Secret {

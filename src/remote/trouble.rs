@@ -36,6 +36,15 @@ pub(super) enum Again {
     Later(Option<Duration>),
 }
 
+/// What a request is for, as the headline of its error names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To receive something.
+    Fetch,
+    /// To send something.
+    Upload,
+}
+
 impl Trouble {
     /// Creates one that makes further attempts useless.
     pub(super) fn lasting(url: &RemoteUrl, cause: impl Into<String>) -> Self {
@@ -74,6 +83,15 @@ impl Trouble {
     /// Sets the pause that the server asks for.
     pub(super) fn after(mut self, pause: Option<Duration>) -> Self {
         self.again = Again::Later(pause);
+        self
+    }
+
+    /// Describes the failure of a request that another one needs first. `why` says what for.
+    pub(super) fn needed_by(mut self, url: &RemoteUrl, why: &str) -> Self {
+        if let Why::Remote(cause, _) = &mut self.why {
+            *cause = format!("{why} from `{}`: {cause}", self.url);
+        }
+        self.url = Box::new(url.clone());
         self
     }
 
@@ -151,14 +169,25 @@ impl Trouble {
     }
 
     /// Returns the error for the request of `url`. It says the number of attempts if it is not 1.
-    pub(super) fn into_error(self, url: &RemoteUrl, attempts: u32) -> anyhow::Error {
+    pub(super) fn into_error(
+        self,
+        purpose: Purpose,
+        url: &RemoteUrl,
+        attempts: u32,
+    ) -> anyhow::Error {
         let (cause, hint) = match self.why {
             Why::Local(error) => return error,
             Why::Remote(cause, hint) => (cause, hint),
         };
-        let mut failure = Failure::new(format!("cannot fetch `{url}`"));
+        let mut failure = Failure::new(match purpose {
+            Purpose::Fetch => format!("cannot fetch `{url}`"),
+            Purpose::Upload => format!("cannot upload to `{url}`"),
+        });
         if self.url.as_url() != url.as_url() {
-            failure = failure.because(format!("it redirects to `{}`", self.url));
+            failure = failure.because(match purpose {
+                Purpose::Fetch => format!("it redirects to `{}`", self.url),
+                Purpose::Upload => format!("the request for `{}` failed", self.url),
+            });
         }
         failure = failure.because(if attempts > 1 {
             format!("{cause} (after {attempts} attempts)")

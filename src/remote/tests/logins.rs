@@ -1,7 +1,5 @@
 //! Logins: who gets them, and who does not.
 
-use std::sync::{Arc, Mutex};
-
 use expect_test::expect;
 
 use super::*;
@@ -182,42 +180,5 @@ fn secrets_are_in_no_text() {
             !text.contains("geheim") && !text.contains("Basic"),
             "{text}"
         );
-    }
-}
-
-/// Runs a function that logs, and returns its result and the log.
-fn with_log<T>(run: impl Fn() -> T) -> (T, String) {
-    // With a single subscriber, the first thread at a place in the source decides for all threads
-    // whether its events are recorded, and those of other tests have no subscriber.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    for _ in 0..100 {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        let result = tracing::subscriber::with_default(subscriber, &run);
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        // Such a decision may be under way. It is revised for the next subscriber.
-        if text.contains("answered") {
-            return (result, text);
-        }
-    }
-    panic!("no request was logged");
-}
-
-/// What the subscriber of a test writes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -23,6 +23,8 @@ pub struct Received {
     pub method: String,
     /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
     /// The number of earlier requests for the same path.
     pub earlier: usize,
 }
@@ -48,6 +50,8 @@ pub enum End {
     ResetAfter(usize),
     /// Nothing more is sent after so many bytes of the body, and the connection stays open.
     StallsAfter(usize),
+    /// The connection is closed before the header.
+    Unanswered,
 }
 
 /// How the length of a body is sent.
@@ -226,7 +230,7 @@ fn serve(
             drop(received);
             answer(&request)
         };
-        if !send(connection, &reply)? {
+        if !send(connection, &request, &reply)? {
             return Ok(());
         }
     }
@@ -253,13 +257,21 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Received>> 
                 let header = (name.to_ascii_lowercase(), value.trim().to_owned());
                 request.headers.push(header);
             }
-            None => return Ok(Some(request)),
+            None => break,
         }
     }
+    let length = request.header("content-length").parse().unwrap_or(0);
+    request.body = vec![0; length];
+    reader.read_exact(&mut request.body)?;
+    Ok(Some(request))
 }
 
 /// Sends a reply. Returns whether the connection stays open.
-fn send(mut connection: &TcpStream, reply: &Reply) -> std::io::Result<bool> {
+fn send(mut connection: &TcpStream, request: &Received, reply: &Reply) -> std::io::Result<bool> {
+    if reply.end == End::Unanswered {
+        connection.shutdown(Shutdown::Both)?;
+        return Ok(false);
+    }
     let mut header = vec![format!("HTTP/1.1 {} X", reply.status)];
     let headers = reply.headers.iter();
     header.extend(headers.map(|(name, value)| format!("{name}: {value}")));
@@ -272,6 +284,8 @@ fn send(mut connection: &TcpStream, reply: &Reply) -> std::io::Result<bool> {
     }
     connection.write_all((header.join("\r\n") + "\r\n\r\n").as_bytes())?;
     let length = match reply.end {
+        _ if request.method == "HEAD" => 0,
+        End::Unanswered => 0,
         End::Whole => reply.body.len(),
         End::ClosedAfter(length) | End::ResetAfter(length) | End::StallsAfter(length) => length,
     };
@@ -290,7 +304,9 @@ fn send(mut connection: &TcpStream, reply: &Reply) -> std::io::Result<bool> {
     }
     match reply.end {
         End::Whole if reply.framing != Framing::Close => return Ok(true),
-        End::Whole | End::ClosedAfter(_) => connection.shutdown(Shutdown::Both)?,
+        End::Whole | End::ClosedAfter(_) | End::Unanswered => {
+            connection.shutdown(Shutdown::Both)?;
+        }
         // Bytes of the client that the server has not read make the system send a reset.
         End::ResetAfter(_) => reset(connection)?,
         // The client gives up first.
