@@ -18,7 +18,7 @@
 //! | [`memo`] | what an earlier launch found, and whether it is still valid |
 //! | [`store`] | environments and unpacked wheels, by key and digest; build locks, pruning |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
-//! | [`remote`] | package indexes, by HTTP; used only where the user asks for that |
+//! | [`remote`] | package indexes and registries, by HTTP; used only where the user asks for that |
 //! | [`wheel`] | file names, archives, metadata and RECORD of wheels |
 //! | [`interpreter`] | finding interpreters, their facts and wheel tags |
 //! | [`spec`] | the requirements, and the location where each is written |
@@ -94,6 +94,9 @@ pub mod testing {
     pub mod memo {
         pub use crate::memo::{Memo, MemoName};
     }
+    pub mod oci {
+        pub use crate::oci::{Reference, RegistryReference, Version};
+    }
     pub mod plan {
         pub use crate::plan::{
             Evidence, Key, Plan, PlannedWheel, choose_wheels, find_interpreter, make,
@@ -108,12 +111,17 @@ pub mod testing {
         pub use crate::process::{Process, variable};
     }
     pub mod remote {
-        pub use crate::remote::{ContentRange, Range, RemoteUrl, Request, Response};
+        pub use crate::remote::{
+            Client, Content, ContentRange, Range, RemoteUrl, Request, Response, Settings,
+        };
         pub mod index {
             pub use crate::remote::index::{
                 Format, Index, IndexFile, IndexSettings, Listing, Options, Project, Transport,
                 WheelMetadata, parse_page,
             };
+        }
+        pub mod registry {
+            pub use crate::remote::registry::{FoundManifest, Pushed, Registry};
         }
     }
     pub mod report {

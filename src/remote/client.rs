@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::agents::Agents;
 use super::attempt::{Answer, Headers, Message};
 use super::logins::Logins;
+use super::registry::Sessions;
 use super::request::content_range;
 use super::service::Service;
 use super::trouble::Purpose;
@@ -18,6 +19,7 @@ pub struct Client {
     pub(super) settings: Settings,
     pub(super) agents: Agents,
     pub(super) logins: Logins,
+    pub(super) registries: Sessions,
 }
 
 impl Client {
@@ -36,6 +38,7 @@ impl Client {
         Ok(Self {
             agents: Agents::of(process, &settings)?,
             logins: Logins::of(process, &settings),
+            registries: Sessions::of(process),
             settings,
         })
     }

@@ -27,6 +27,7 @@
 //! | `trouble` | why an attempt failed, and the text of the error |
 //! | `programs` | `getent`, `keyring` and credential helpers, with a time limit |
 //! | `index` | package indexes: settings, pages, metadata of wheels, and their cache |
+//! | `registry` | registries of container images: manifests and blobs, their logins and uploads |
 
 mod agents;
 mod attempt;
@@ -46,6 +47,7 @@ mod plain_http;
 mod programs;
 mod proxy;
 mod redirect;
+pub mod registry;
 mod remote_url;
 mod request;
 mod retry;

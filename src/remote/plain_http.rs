@@ -40,6 +40,18 @@ pub(super) fn is_localhost(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
+/// Returns whether a registry, `host` or `host:port`, is reached by plain http: on this machine, or
+/// if the configuration names it with its port. A `trusted-host` without a port may be that of an
+/// index by https on the same host.
+pub(super) fn is_for_registry(name: &str, trusted_hosts: &[String]) -> bool {
+    let host = match name.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => name,
+    };
+    let mut trusted = trusted_hosts.iter();
+    is_loopback(host) || host != name && trusted.any(|trusted| trusted.eq_ignore_ascii_case(name))
+}
+
 /// Returns whether one of pip's `trusted-host` values, `host` or `host:port`, is that of the URL.
 fn is_trusted(url: &RemoteUrl, trusted_hosts: &[String]) -> bool {
     let (host, port) = (url.host(), url.origin().port);
@@ -79,6 +91,25 @@ mod tests {
         for (url, permitted) in rows {
             let url = RemoteUrl::parse(url).unwrap();
             assert_eq!(check(&url, &trusted).is_ok(), permitted, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_registry_by_plain_http_is_on_this_machine_or_trusted_with_its_port() {
+        let trusted = ["a.example".to_owned(), "b.example:5000".to_owned()];
+        let rows = [
+            ("localhost:5000", true),
+            ("127.0.0.1", true),
+            ("[::1]:5000", true),
+            ("[::1]", true),
+            ("a.example", false),
+            ("a.example:5000", false),
+            ("B.example:5000", true),
+            ("b.example", false),
+            ("[::2]:5000", false),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(is_for_registry(name, &trusted), expected, "{name}");
         }
     }
 

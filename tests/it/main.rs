@@ -67,6 +67,7 @@ mod pyproject;
 mod python2;
 mod readers;
 mod redaction;
+mod registry;
 mod relocate;
 mod requirements;
 mod resolving;

@@ -3,6 +3,7 @@
 mod download;
 mod get;
 mod logins;
+mod registry;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
