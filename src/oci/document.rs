@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -198,6 +198,29 @@ impl ImageIndex {
             manifests,
             annotations: Annotations::new(),
         }
+    }
+
+    /// Returns the manifest for a platform.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn of_platform(&self, platform: &Platform) -> Result<&Descriptor> {
+        let fits = |descriptor: &&Descriptor| {
+            descriptor.platform.as_ref().is_some_and(|found| {
+                let has_variant = found.variant.is_none()
+                    || platform.variant.is_none()
+                    || found.variant == platform.variant;
+                found.os == platform.os
+                    && found.architecture == platform.architecture
+                    && has_variant
+            })
+        };
+        self.manifests.iter().find(fits).with_context(|| {
+            format!(
+                "it has no image for {} on {}",
+                platform.os, platform.architecture
+            )
+        })
     }
 }
 

@@ -115,7 +115,8 @@ impl Layout {
                 let list: ImageIndex = serde_json::from_slice(&text).with_context(|| {
                     format!("cannot read `{}`", self.blob_path(&descriptor).display())
                 })?;
-                descriptor = of_platform(&list, platform)
+                descriptor = list
+                    .of_platform(platform)
                     .with_context(|| format!("cannot use `{}`", self.path.display()))?
                     .clone();
                 continue;
@@ -338,22 +339,4 @@ fn members(path: &Path) -> Result<HashMap<String, (u64, u64)>> {
         members.insert(name, (entry.raw_file_position(), entry.size()));
     }
     Ok(members)
-}
-
-/// Returns the manifest for a platform.
-fn of_platform<'a>(list: &'a ImageIndex, platform: &Platform) -> Result<&'a Descriptor> {
-    let fits = |descriptor: &&Descriptor| {
-        descriptor.platform.as_ref().is_some_and(|found| {
-            let has_variant = found.variant.is_none()
-                || platform.variant.is_none()
-                || found.variant == platform.variant;
-            found.os == platform.os && found.architecture == platform.architecture && has_variant
-        })
-    };
-    list.manifests.iter().find(fits).with_context(|| {
-        format!(
-            "it has no image for {} on {}",
-            platform.os, platform.architecture
-        )
-    })
 }
