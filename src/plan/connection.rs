@@ -178,7 +178,7 @@ const NAMES_INDEX: [&str; 7] = [
 /// # Errors
 /// Some of the options name an index, and others are only for pip: without the index, projects
 /// would come from another one.
-fn site_options(
+pub(super) fn site_options(
     invocation: &Invocation,
     process: &Process,
 ) -> Result<(Vec<String>, Option<String>)> {

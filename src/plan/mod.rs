@@ -13,6 +13,7 @@ mod missing_wheels;
 mod outline;
 mod pins;
 mod pip;
+mod registries;
 mod resolve;
 mod seed;
 mod verify;
@@ -37,6 +38,7 @@ pub use missing_wheels::{Lacking, Present, present, shortfall, taken};
 pub use outline::{Outline, outline};
 pub use pins::pins;
 pub use pip::add_pip;
+pub use registries::registry_client;
 pub use seed::{Seed, is_seed};
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 
