@@ -121,7 +121,9 @@ pub mod testing {
             };
         }
         pub mod registry {
-            pub use crate::remote::registry::{FoundManifest, Pushed, Registry};
+            pub use crate::remote::registry::{
+                BlobSource, BlobToPush, FoundManifest, Pushed, Registry,
+            };
         }
     }
     pub mod report {

@@ -25,6 +25,9 @@ const UNCOUNTED: &str = "vpython: {msg} {spinner} {elapsed}";
 /// The format for downloads, with a message such as `3/37 files`.
 const DOWNLOAD: &str =
     "vpython: downloading {msg}, {bytes}/{total_bytes} at {bytes_per_sec} [{wide_bar}]";
+/// The same for uploads.
+const UPLOAD: &str =
+    "vpython: uploading {msg}, {bytes}/{total_bytes} at {bytes_per_sec} [{wide_bar}]";
 
 static LINE: Mutex<Option<Line>> = Mutex::new(None);
 
@@ -127,7 +130,7 @@ struct Task {
     files: Option<Files>,
 }
 
-/// The number of files of a download, which are complete and which are not.
+/// The number of files of a transfer, which are complete and which are not.
 struct Files {
     bar: ProgressBar,
     done: AtomicU64,
@@ -150,8 +153,18 @@ impl Progress {
     /// their rate, and the number of complete files.
     #[must_use]
     pub fn download(files: u64, bytes: u64) -> Self {
+        Self::transfer(DOWNLOAD, files, bytes)
+    }
+
+    /// Starts the upload of `files` files of together `bytes` bytes.
+    #[must_use]
+    pub fn upload(files: u64, bytes: u64) -> Self {
+        Self::transfer(UPLOAD, files, bytes)
+    }
+
+    fn transfer(template: &'static str, files: u64, bytes: u64) -> Self {
         Self::begin(|line| {
-            line.begin(files_done(0, files), DOWNLOAD, bytes);
+            line.begin(files_done(0, files), template, bytes);
             Some(Files {
                 bar: line.bar.clone(),
                 done: AtomicU64::new(0),
@@ -172,7 +185,7 @@ impl Progress {
         }))
     }
 
-    /// Counts a file of a download as complete.
+    /// Counts a file of a transfer as complete.
     pub fn finish_file(&self) {
         if let Some(files) = self.0.as_ref().and_then(|task| task.files.as_ref()) {
             let done = files.done.fetch_add(1, Ordering::Relaxed) + 1;

@@ -23,7 +23,7 @@ impl Registry<'_> {
     /// The registry cannot be read.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let url = self.blob_url(digest)?;
-        let permission = self.pull();
+        let permission = self.to_pull();
         let retry = self.client.settings.retry;
         retry.run(Purpose::Fetch, &url, |_| self.find_blob(&url, &permission))
     }
@@ -64,7 +64,7 @@ impl Registry<'_> {
             limit: size.map_or(LIMIT, |_| u64::MAX),
         };
         self.client
-            .download_from(&self.pull(), &download, sink, progress)
+            .download_from(&self.to_pull(), &download, sink, progress)
     }
 
     /// Requests a part of a blob. As for [`Client::get`](crate::remote::Client::get), a registry may
@@ -78,6 +78,6 @@ impl Registry<'_> {
             range: Some(range),
             ..Request::new(&url, limit)
         };
-        self.client.get_from(&self.pull(), &request)
+        self.client.get_from(&self.to_pull(), &request)
     }
 }

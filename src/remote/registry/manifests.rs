@@ -40,7 +40,7 @@ impl Registry<'_> {
     /// was requested by, or than the registry states.
     pub fn manifest(&self, version: &Version) -> Result<Option<FoundManifest>> {
         let url = self.manifest_url(version)?;
-        let permission = self.pull();
+        let permission = self.to_pull();
         let accept = ACCEPT.join(", ");
         let headers = Headers {
             accept: Some(&accept),
@@ -66,7 +66,7 @@ impl Registry<'_> {
         bytes: &[u8],
     ) -> Result<Digest> {
         let url = self.manifest_url(version)?;
-        let permission = self.push(None);
+        let permission = self.to_push(None);
         let content = Content::of_bytes(bytes);
         let message = Message::send(Method::PUT, Some(media_type), &content, &permission);
         let retry = self.client.settings.retry;

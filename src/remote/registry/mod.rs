@@ -7,6 +7,8 @@
 //!
 //! | file | responsibility |
 //! |---|---|
+//! | `images` | [`Registry::image`], [`Registry::pull_blobs`]: several blobs at a time |
+//! | `push` | [`Registry::push_image`]: several blobs at a time, and then the manifest |
 //! | `manifests` | [`Registry::manifest`], [`Registry::put_manifest`] |
 //! | `blobs` | [`Registry::download_blob`] and the other requests that read blobs |
 //! | `upload` | [`Registry::upload_blob`], [`Registry::mount_blob`] |
@@ -20,8 +22,10 @@ mod blobs;
 mod challenge;
 mod credential_helper;
 mod docker_config;
+mod images;
 mod manifests;
 mod name;
+mod push;
 mod token;
 mod upload;
 mod words;
@@ -32,6 +36,7 @@ use anyhow::Result;
 
 pub(super) use authorization::Sessions;
 pub use manifests::FoundManifest;
+pub use push::{BlobSource, BlobToPush};
 pub use upload::Pushed;
 
 use super::{Client, Origin, RemoteUrl, plain_http};
@@ -107,7 +112,7 @@ impl<'a> Registry<'a> {
     }
 
     /// The permission to read.
-    fn pull(&self) -> Permission<'_> {
+    fn to_pull(&self) -> Permission<'_> {
         Permission {
             registry: self,
             action: Action::Pull,
@@ -116,7 +121,7 @@ impl<'a> Registry<'a> {
     }
 
     /// The permission to read and write, and to read from another repository.
-    fn push<'b>(&'b self, from: Option<&'b str>) -> Permission<'b> {
+    fn to_push<'b>(&'b self, from: Option<&'b str>) -> Permission<'b> {
         Permission {
             registry: self,
             action: Action::Push,

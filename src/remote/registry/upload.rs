@@ -51,7 +51,7 @@ impl Registry<'_> {
         let (uploads, blob) = (self.uploads_url()?, self.blob_url(digest)?);
         let mount = from.map(|from| Ok::<_, anyhow::Error>((from, self.mount_url(digest, from)?)));
         let mount = mount.transpose()?;
-        let permission = self.push(None);
+        let permission = self.to_push(None);
         let retry = self.client.settings.retry;
         retry.run(Purpose::Upload, &uploads, |_| {
             if self.find_blob(&blob, &permission)? {
@@ -59,7 +59,7 @@ impl Registry<'_> {
             }
             let mounted = mount
                 .as_ref()
-                .map(|(from, url)| self.start(url, &self.push(Some(from))));
+                .map(|(from, url)| self.start(url, &self.to_push(Some(from))));
             let started = match mounted {
                 // The user may be permitted to write here, and not to read there.
                 None
@@ -86,7 +86,7 @@ impl Registry<'_> {
     /// The registry refuses uploads, or cannot be reached.
     pub fn mount_blob(&self, digest: &Digest, from: &str) -> Result<bool> {
         let url = self.mount_url(digest, from)?;
-        let permission = self.push(Some(from));
+        let permission = self.to_push(Some(from));
         let retry = self.client.settings.retry;
         retry.run(Purpose::Upload, &url, |_| {
             let started = self.start(&url, &permission)?;

@@ -1,5 +1,6 @@
 //! Registries: manifests, blobs and logins, with a server that misbehaves.
 
+mod images;
 mod logins;
 mod pull;
 mod push;

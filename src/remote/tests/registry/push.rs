@@ -184,7 +184,8 @@ fn a_registry_has_more_time_after_an_upload() {
         vpython: error: cannot upload to `http://SERVER/v2/team/app/blobs/uploads/`
           caused by: the request for `http://SERVER/1?...` failed
           caused by: the server sent nothing for 1 s
-    "#]].assert_eq(&after(3000).unwrap_err());
+    "#]]
+    .assert_eq(&after(3000).unwrap_err());
 }
 
 #[test]
