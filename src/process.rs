@@ -27,6 +27,8 @@ pub mod variable {
     pub const INTERPRETER: &str = "VPYTHON_INTERPRETER";
     /// A path list of wheelhouses, if `-vpython-wheels` is not given.
     pub const WHEELS: &str = "VPYTHON_WHEELS";
+    /// A path list of stores to look into before anything is built or fetched.
+    pub const SHARED_ROOTS: &str = "VPYTHON_SHARED_ROOTS";
     /// The settings file to read instead of the default ones.
     pub const CONF: &str = "VPYTHON_CONF";
     /// Any text turns the log on, at level `debug`.
@@ -171,6 +173,15 @@ impl Process {
         } else {
             given()
         }
+    }
+
+    /// Returns the path of a program on the search path.
+    #[must_use]
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        std::env::split_paths(self.search_path())
+            .filter(|directory| directory.is_absolute())
+            .map(|directory| directory.join(name))
+            .find(|path| crate::fs::is_file(path))
     }
 
     /// Reads the program on standard input without taking it from python. Returns `None` if

@@ -36,8 +36,8 @@ pub struct Fetched {
     pub warnings: Vec<String>,
 }
 
-/// Downloads and unpacks the wheels of a plan that are on a server and not in the store. Does
-/// nothing if there are none; `connect` is called only if there are some.
+/// Downloads and unpacks the wheels of a plan that are on a server, and that neither the store nor
+/// a shared root has. Does nothing if there are none; `connect` is called only if there are some.
 ///
 /// # Errors
 /// A wheel cannot be downloaded, is not the planned one, or is not a wheel that every installer
@@ -47,9 +47,7 @@ pub fn fetch(
     store: &Store,
     connect: impl FnOnce() -> Result<Connection>,
 ) -> Result<Fetched> {
-    let is_missing = |wheel: &PlannedWheel| {
-        UnpackedWheel::load(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).is_err()
-    };
+    let is_missing = |wheel: &PlannedWheel| !UnpackedWheel::exists(store, wheel.sha256);
     let wheels = plan.wheels.iter();
     let remote = wheels.filter_map(|wheel| Some((wheel, wheel.to_fetch.as_ref()?)));
     let mut missing: Vec<_> = remote.filter(|(wheel, _)| is_missing(wheel)).collect();

@@ -10,6 +10,7 @@ mod check;
 mod collisions;
 mod fetch;
 mod foresight;
+mod import;
 mod install;
 mod link;
 mod scripts;
@@ -26,7 +27,7 @@ use anyhow::{Context, Result};
 use tracing::{debug, info, info_span};
 
 use crate::fs::{self, Digest};
-use crate::plan::{Plan, PlannedWheel};
+use crate::plan::{Plan, PlannedWheel, Unavailable};
 use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
@@ -64,9 +65,7 @@ pub fn warnings(path: &Path, store: &Store) -> Vec<String> {
     let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else {
         return Vec::new();
     };
-    let read = |wheel: &InstalledWheel| {
-        UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).ok()
-    };
+    let read = |wheel: &InstalledWheel| UnpackedWheel::read_anywhere(store, wheel.sha256).ok();
     let Some(wheels) = manifest.wheels.iter().map(read).collect::<Option<Vec<_>>>() else {
         return Vec::new();
     };
@@ -136,12 +135,27 @@ pub fn standalone(
     Ok(warnings)
 }
 
-/// Returns the unpacked wheels of a plan, in its order. Those that are neither fetched nor in the
-/// store are unpacked on all processors.
-fn unpack_all(plan: &Plan, store: &Store, fetched: Fetched) -> Result<Vec<UnpackedWheel>> {
-    if let Some(failure) = &plan.unavailable {
-        return Err(failure.clone().into());
+/// Checks that each wheel of a plan has a file, or that the store or a shared root has it unpacked.
+///
+/// # Errors
+/// A wheel is available in neither form.
+pub fn check_availability(plan: &Plan, store: &Store) -> Result<()> {
+    match &plan.unavailable {
+        Some(Unavailable { failure, wheels })
+            if !wheels
+                .iter()
+                .all(|sha256| UnpackedWheel::exists(store, *sha256)) =>
+        {
+            Err(failure.clone().into())
+        }
+        _ => Ok(()),
     }
+}
+
+/// Returns the unpacked wheels of a plan, in its order. Those that are neither fetched nor in the
+/// store or a shared root are unpacked on all processors.
+fn unpack_all(plan: &Plan, store: &Store, fetched: Fetched) -> Result<Vec<UnpackedWheel>> {
+    check_availability(plan, store)?;
     let s = if plan.wheels.len() == 1 { "" } else { "s" };
     info!(
         "building an environment with {} wheel{s}",
@@ -245,7 +259,8 @@ fn unpacked(
     in_store(wheel, store, unpack)
 }
 
-/// Returns the unpacked wheel from the store, where `unpack` unpacks it if it is missing.
+/// Returns the unpacked wheel from the store. If it is missing there, it is copied from a shared
+/// root, or else `unpack` unpacks it.
 fn in_store(
     wheel: &PlannedWheel,
     store: &Store,
@@ -253,7 +268,10 @@ fn in_store(
 ) -> Result<UnpackedWheel> {
     let unpack = |staging: &Path| {
         Ok(UnpackedWheel {
-            contents: unpack(staging)?,
+            contents: match import::from_shared_root(store, wheel.sha256, staging)? {
+                Some(contents) => contents,
+                None => unpack(staging)?,
+            },
             directory: store.unpacked_wheel(&wheel.sha256),
             sha256: wheel.sha256,
         })

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fs::{self, Digest};
+use crate::store::Store;
 use crate::wheel::oddities::Oddities;
 use crate::wheel::scheme::Destination;
 
@@ -52,6 +53,11 @@ pub(super) struct UnpackedFile {
     pub size: u64,
 }
 
+/// Returns the paths where an unpacked wheel may be: in the store, then in the shared roots.
+fn places(store: &Store, sha256: Digest) -> impl Iterator<Item = PathBuf> {
+    std::iter::once(store.unpacked_wheel(&sha256)).chain(store.shared_wheels(sha256))
+}
+
 impl UnpackedWheel {
     /// Reads the contents of the unpacked wheel in `directory`, and checks that all files exist
     /// with the right size, which detects missing and truncated files.
@@ -88,6 +94,25 @@ impl UnpackedWheel {
             directory: directory.to_path_buf(),
             sha256,
             contents,
+        })
+    }
+
+    /// Returns whether the store or a shared root has the wheel unpacked, with all files.
+    pub fn exists(store: &Store, sha256: Digest) -> bool {
+        places(store, sha256).any(|place| Self::load(&place, sha256).is_ok())
+    }
+
+    /// Reads the contents of the unpacked wheel in the store or else in a shared root, without
+    /// checking its files.
+    ///
+    /// # Errors
+    /// The error in the store, if no shared root has the wheel.
+    pub fn read_anywhere(store: &Store, sha256: Digest) -> Result<Self> {
+        Self::read(&store.unpacked_wheel(&sha256), sha256).or_else(|error| {
+            let mut shared = store.shared_wheels(sha256);
+            shared
+                .find_map(|place| Self::read(&place, sha256).ok())
+                .ok_or(error)
         })
     }
 

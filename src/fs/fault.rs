@@ -40,6 +40,19 @@ pub fn ok_if_hidden<T>(looked: Result<T>) -> Result<Option<T>> {
     }
 }
 
+/// Returns whether a call failed because the caller cannot write there: the file system is
+/// read-only or full, or the directory belongs to another user.
+#[must_use]
+pub fn is_unwritable(error: &Error) -> bool {
+    let kinds = [
+        ErrorKind::ReadOnlyFilesystem,
+        ErrorKind::PermissionDenied,
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+    ];
+    kinds.into_iter().any(|kind| is(kind, error))
+}
+
 /// Returns whether a call failed because something does not exist, or no longer.
 #[must_use]
 pub fn is_not_found(error: &Error) -> bool {
@@ -78,6 +91,23 @@ mod tests {
     use anyhow::Context;
 
     use super::*;
+
+    #[test]
+    fn a_read_only_or_full_file_system_cannot_be_written() {
+        let rows = [
+            (Errno::EROFS, true),
+            (Errno::EACCES, true),
+            (Errno::EPERM, true),
+            (Errno::ENOSPC, true),
+            (Errno::EDQUOT, true),
+            (Errno::ENOENT, false),
+            (Errno::EIO, false),
+        ];
+        for (errno, expected) in rows {
+            let error = Error::new(std::io::Error::from(errno)).context("cannot create `x`");
+            assert_eq!(is_unwritable(&error), expected, "{errno}");
+        }
+    }
 
     #[test]
     fn io_failures_are_distinguished_from_conditions_of_the_file() {

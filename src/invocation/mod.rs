@@ -55,6 +55,8 @@ pub struct Invocation {
     pub root: Option<PathBuf>,
     /// `true` if the store is removed when the run ends; its directory does not exist yet.
     pub is_throw_away: bool,
+    /// Stores to look into before anything is built or fetched, which are never written.
+    pub shared_roots: Vec<PathBuf>,
     /// The only spec to use, if given.
     pub spec: Option<PathBuf>,
     /// The spec for programs that have none, as it was written: a relative path may be relative to

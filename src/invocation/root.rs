@@ -1,4 +1,5 @@
-//! The store's directory: one that a flag or a variable names, or a throw-away one.
+//! The store's directory: one that a flag or a variable names, or a throw-away one; and the shared
+//! roots, which only a variable names.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -35,11 +36,53 @@ pub(super) fn read(flag: Option<&OsStr>, process: &Process) -> Result<(Option<Pa
     }
 }
 
+/// Returns the absolute paths of the shared roots, in the caller's order.
+///
+/// # Errors
+/// A directory name begins with `~`.
+pub(super) fn read_shared(process: &Process) -> Result<Vec<PathBuf>> {
+    let Some(list) = process.setting(variable::SHARED_ROOTS) else {
+        return Ok(Vec::new());
+    };
+    let named = std::env::split_paths(list).filter(|root| !root.as_os_str().is_empty());
+    named
+        .map(|root| {
+            refuse_tilde(root.as_os_str(), variable::SHARED_ROOTS)?;
+            Ok(process.absolute(&root))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn shared_roots_are_a_path_list() {
+        let process = |list: &str, is_elevated| Process {
+            environment: vec![(variable::SHARED_ROOTS.into(), list.into())],
+            directory: Some("/here".into()),
+            is_elevated,
+            ..Process::default()
+        };
+        let rows: [(&str, &[&str]); 3] =
+            [("", &[]), ("/a", &["/a"]), (":/a::b", &["/a", "/here/b"])];
+        for (list, expected) in rows {
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(
+                read_shared(&process(list, false)).unwrap(),
+                expected,
+                "{list}"
+            );
+        }
+        let of_other = read_shared(&process("/a", true)).unwrap();
+        assert!(
+            of_other.is_empty(),
+            "a caller with fewer privileges is ignored"
+        );
+    }
 
     #[test]
     fn an_empty_root_is_a_throw_away_store() {

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use crate::invocation::Invocation;
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
-use crate::store::{Act, Limits, Store, Usage};
+use crate::store::{Act, Limits, Pruned, Store, Usage};
 
 /// The default age at which an unused environment is removed.
 const OLDER_THAN: Duration = Duration::from_hours(30 * 24);
@@ -24,6 +24,12 @@ pub(super) fn run(store: &Store, invocation: &Invocation, process: &Process) {
     // The size of the store is measured only if it is limited.
     let prune = || {
         let max_size = max_cache(invocation, process)?;
+        // The launches of other users leave no trace in a store that they share, so the age of an
+        // environment means nothing there, unless its owner has set a limit.
+        let is_limited = max_size.is_some() || invocation.conf.prune_older_than.is_some();
+        if store.is_readable_by_others() && !is_limited {
+            return Ok(Pruned::default());
+        }
         let usage = if max_size.is_some() {
             store.usage()?
         } else {

@@ -13,7 +13,8 @@ use crate::spec::{Located, Packages, Requested, SpecText, holds};
 use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 
 /// Returns the spec and the plan of the environment that a launch would use without resolving
-/// anything; none if it would resolve, or if the store no longer has the unpacked wheels.
+/// anything; none if it would resolve, or if neither the store nor a shared root has the unpacked
+/// wheels.
 #[must_use]
 pub fn recalled(
     text: &SpecText,
@@ -30,11 +31,15 @@ pub fn recalled(
     let interpreter =
         plan::find_interpreter(invocation, &spec, process, Some(&directory), &mut evidence).ok()?;
     let planned = |wheel: &InstalledWheel| {
-        let unpacked = store.unpacked_wheel(&wheel.sha256);
+        let own = store.unpacked_wheel(&wheel.sha256);
+        let shared = store.shared_wheels(wheel.sha256);
+        let unpacked = std::iter::once(own)
+            .chain(shared)
+            .find(|it| fs::exists(it))?;
         Some(PlannedWheel {
             name: wheel.name.parse().ok()?,
             version: wheel.version.parse().ok()?,
-            path: fs::exists(&unpacked).then(|| unpacked.join(&wheel.file_name))?,
+            path: unpacked.join(&wheel.file_name),
             in_layout: None,
             to_fetch: None,
             size: 0,

@@ -85,7 +85,8 @@ pub fn decide(
     // Report the warnings before anything can fail: a misspelt key may be the reason of a failure.
     recorder.warn(text.warnings.iter().chain(&spec.warnings));
     recorder.parsed(&spec);
-    store.prepare()?;
+    store.prepare_if_writable()?;
+    recorder.warn(store.warnings_of_shared_roots());
     process.start_threads();
     let mut evidence = Evidence::default();
     let memo = store.memo_directory();

@@ -78,6 +78,9 @@ pub(super) fn for_each_input(
             see(flag, name.as_bytes());
         }
     }
+    for root in &invocation.shared_roots {
+        see("`VPYTHON_SHARED_ROOTS`", root.as_os_str().as_bytes());
+    }
     if invocation.strict {
         see("`-vpython-strict`", b"");
     }

@@ -1,5 +1,7 @@
 //! The reasons why a launch is cold.
 
+use std::path::PathBuf;
+
 use crate::fs::Stamped;
 use crate::store::EnvironmentState;
 
@@ -12,6 +14,9 @@ pub enum Miss {
     Changed(Stamped),
     /// An environment variable that the spec names has another value.
     Variable(String),
+    /// The environment that the memo names is in this shared root, which no longer has it, or not as
+    /// it was.
+    SharedRoot(PathBuf),
     /// The environment that the memo names is not usable as it is.
     Environment(EnvironmentState),
 }

@@ -17,7 +17,7 @@ use crate::invocation::Invocation;
 use crate::plan::{Evidence, Key};
 use crate::process::Process;
 use crate::spec::SpecText;
-use crate::store::{Entry, EnvironmentState, Site, Store};
+use crate::store::{Entry, EnvironmentState, SharedRoot, Site, Store};
 
 /// The name of a memo: a digest of all inputs of a launch, so that launches with the same inputs
 /// share it.
@@ -46,6 +46,9 @@ pub struct Memo {
     /// The environment.
     pub key: Key,
     site: Site,
+    /// The shared root that has the environment; none if it is in the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared_root: Option<SharedRoot>,
     stamps: Vec<Stamped>,
     missing: Vec<AbsentPaths>,
     /// Environment variables as digests: a variable that a spec uses may hold a password.
@@ -109,6 +112,11 @@ impl Memo {
         // Then, once an hour, the other wheels.
         if memo.others_are_due(SystemTime::now()) {
             memo.look_at_other_wheels(store, name)?;
+        }
+        if let Some(root) = &memo.shared_root {
+            let entry = root.entry(&memo.key, &memo.site);
+            let entry = entry.ok_or_else(|| Miss::SharedRoot(root.path.clone()))?;
+            return Ok((memo, entry));
         }
         let lookup = store
             .entry(&memo.key, &memo.site)
@@ -175,10 +183,10 @@ impl Memo {
             };
             fs::write_memo(&other_wheels_file(store, name), &others)?;
         }
-        let site = entry.site.clone();
         let memo = Self {
             key: key.clone(),
-            site,
+            site: entry.site.clone(),
+            shared_root: entry.shared_root.clone(),
             stamps,
             missing,
             variables,

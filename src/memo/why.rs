@@ -22,6 +22,10 @@ pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
             format!("since the last launch `{}` {how}", stamped.path.display())
         }
         Miss::Variable(name) => format!("`{name}` has changed since the last launch"),
+        Miss::SharedRoot(root) => format!(
+            "the shared root `{}` no longer has the environment of the last launch",
+            root.display()
+        ),
         Miss::Environment(standing) => describe(standing),
     }
 }

@@ -8,11 +8,11 @@ use pep508_rs::PackageName;
 use tracing::info_span;
 
 use super::wheelhouse::Wheelhouse;
-use super::{Connection, Evidence, PlannedWheel, connect, resolve};
+use super::{Connection, Evidence, PlannedWheel, Unavailable, connect, resolve};
 use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::report::{Failure, progress};
+use crate::report::progress;
 use crate::spec::{Packages, Spec};
 
 /// The wheel directories of a launch.
@@ -76,8 +76,8 @@ fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse
     Ok((wheelhouse, evidence))
 }
 
-/// Selects the wheels of a spec in its wheel directories, and returns the reason why they cannot be
-/// installed, if any. No directory is read if the spec requires no wheels.
+/// Selects the wheels of a spec in its wheel directories, and returns those without a file, if any.
+/// No directory is read if the spec requires no wheels.
 ///
 /// # Errors
 /// A wheel directory does not exist, no set of wheels satisfies the spec, or a wheel cannot be
@@ -100,8 +100,8 @@ pub fn choose_wheels(
     Ok(wheels)
 }
 
-/// The wheels of a spec, and the reason why they cannot be installed, if any.
-pub type Wheels = (Vec<PlannedWheel>, Option<Failure>);
+/// The wheels of a spec, and those of them without a file, if any.
+pub type Wheels = (Vec<PlannedWheel>, Option<Unavailable>);
 
 /// The caller for whose spec wheels are chosen.
 #[derive(Clone, Copy)]

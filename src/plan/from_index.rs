@@ -140,7 +140,7 @@ fn choose_remote(packages: &Packages, facts: &Facts, remote: &mut Wheelhouse) ->
         Packages::Listed(wheels) => listed::resolve_partly(wheels, facts, remote, evidence),
         Packages::Locked(lock) => {
             let (wheels, unavailable) = locked::resolve(lock, facts, remote, evidence)?;
-            Ok((wheels, unavailable.map(Error::from)))
+            Ok((wheels, unavailable.map(|it| it.failure.into())))
         }
     }
 }

@@ -58,14 +58,23 @@ pub struct Plan {
     pub interpreter: Facts,
     /// The wheels, one for each project, sorted by project name.
     pub wheels: Vec<PlannedWheel>,
-    /// The reason why it cannot be built: a wheel is locked and its file is missing. An existing
-    /// environment can still be used.
-    pub unavailable: Option<Failure>,
+    /// The wheels that are locked and whose files are missing. An existing environment can still be
+    /// used, and so can unpacked wheels.
+    pub unavailable: Option<Unavailable>,
     /// Whether deviations of wheels from the specifications, and conflicting files of several
     /// wheels, are errors.
     pub strict: bool,
     /// Whether the interpreter's own packages can be imported.
     pub system_packages: SystemPackages,
+}
+
+/// The wheels of a plan without a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// The error of a launch that needs the files.
+    pub failure: Failure,
+    /// The digests of the wheels.
+    pub wheels: Vec<Digest>,
 }
 
 /// A wheel of a plan.

@@ -69,7 +69,7 @@ impl HostNames {
     fn look_up(&self, host: &str) -> Vec<IpAddr> {
         let switch = fs::read_text(Path::new(NSSWITCH), limits::SETTINGS).unwrap_or_default();
         if !names_only_built_in_services(&String::from_utf8_lossy(&switch))
-            && let Some(getent) = programs::find(&self.process, "getent")
+            && let Some(getent) = self.process.find_program("getent")
         {
             let getent = getent.as_os_str();
             let answer = programs::ask(&self.process, getent, &["ahosts", host], TIMEOUT);

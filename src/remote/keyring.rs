@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Returns the password of a user for a URL, or else for its host.
 pub(super) fn password(process: &Process, url: &RemoteUrl, username: &Secret) -> Option<Secret> {
-    let program = programs::find(process, "keyring")?;
+    let program = process.find_program("keyring")?;
     // pip and uv ask for the URL, then for the host with its port if it is not the default.
     let mut page = url.as_url().clone();
     page.set_query(None);

@@ -3,27 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::fs;
 use crate::process::Process;
 
 /// The maximum length of an answer in bytes.
 const LONGEST: u64 = 64 * 1024;
 /// The number of bytes for which every pipe has room.
 const PIPE: usize = 4096;
-
-/// Returns the path of a program on the search path.
-pub(super) fn find(process: &Process, name: &str) -> Option<PathBuf> {
-    std::env::split_paths(process.search_path())
-        .filter(|directory| directory.is_absolute())
-        .map(|directory| directory.join(name))
-        .find(|path| fs::is_file(path))
-}
 
 /// Runs a program with nothing on its input, and returns its output. Returns none if it cannot be
 /// started, fails, or does not end its output within `timeout`.
@@ -153,8 +143,8 @@ mod tests {
     #[test]
     fn a_program_that_does_not_exist_gives_no_answer() {
         let process = Process::default();
-        assert_eq!(find(&process, "no-such-program"), None);
-        assert!(find(&process, "sh").is_some());
+        assert_eq!(process.find_program("no-such-program"), None);
+        assert!(process.find_program("sh").is_some());
         let missing = OsStr::new("/no-such-program");
         assert_eq!(ask(&process, missing, &[], Duration::from_secs(1)), None);
     }

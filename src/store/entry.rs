@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::{SharedRoot, Store};
 use crate::fs::{self, Attempt, Digest};
 use crate::plan::{Key, Plan, is_seed};
 use crate::spec::SystemPackages;
@@ -106,6 +106,11 @@ impl Site {
         Ok(site.mtime() == self.seconds
             && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0))
     }
+
+    /// Returns whether the environment at `path` is unchanged and has its essential files.
+    pub(super) fn is_sound(&self, path: &Path) -> Result<bool> {
+        Ok(self.holds(path)? && is_whole(path, self)?)
+    }
 }
 
 /// Returns whether the environment at `path` still has its essential files: without `pyvenv.cfg`,
@@ -164,15 +169,17 @@ impl Manifest {
     }
 }
 
-/// A complete environment with its shared lock.
+/// A complete environment. One in the caller's own store has its shared lock.
 #[derive(Debug)]
 pub struct Entry {
     /// Its absolute path.
     pub path: PathBuf,
     /// Its site-packages directory.
     pub site: Site,
-    /// Open and locked.
-    manifest: File,
+    /// The shared root that it is in; none if it is in the caller's own store.
+    pub shared_root: Option<SharedRoot>,
+    /// Open and locked; none in a shared root, where nothing is locked.
+    manifest: Option<File>,
     /// When it was last used.
     last_use: Option<SystemTime>,
 }
@@ -219,7 +226,7 @@ impl Store {
         // A lock on a removed entry protects nothing. The site-packages directory shows whether the
         // entry that now has this name is the locked one: it is inspected after locking, and an
         // entry built meanwhile has a different time.
-        if !ours.is_file() || !site.holds(&path)? || !is_whole(&path, site)? {
+        if !ours.is_file() || !site.is_sound(&path)? {
             return Ok(if fs::exists(&path) {
                 Lookup::Changed
             } else {
@@ -229,7 +236,8 @@ impl Store {
         Ok(Lookup::Ready(Entry {
             path,
             site: site.clone(),
-            manifest,
+            shared_root: None,
+            manifest: Some(manifest),
             last_use: ours.modified().ok(),
         }))
     }
@@ -247,22 +255,36 @@ impl Store {
 }
 
 impl Entry {
+    /// Returns an environment in a shared root.
+    pub(super) fn shared(path: PathBuf, site: Site, root: SharedRoot) -> Self {
+        Self {
+            path,
+            site,
+            shared_root: Some(root),
+            manifest: None,
+            last_use: None,
+        }
+    }
+
     /// The interpreter.
     #[must_use]
     pub fn python(&self) -> PathBuf {
         self.path.join(self.site.python())
     }
 
-    /// Records that the environment is in use, at most once an hour. In a read-only store, nothing
-    /// is recorded.
+    /// Records that the environment is in use, at most once an hour. In a read-only store and in a
+    /// shared root, nothing is recorded.
     pub fn touch(&self) {
+        let Some(manifest) = &self.manifest else {
+            return;
+        };
         let now = SystemTime::now();
         // A time in the future does not count.
         let is_recent = self.last_use.is_some_and(|last| {
             now.duration_since(last)
                 .is_ok_and(|age| age < LAST_USE_PRECISION)
         });
-        if !is_recent && let Err(error) = self.manifest.set_modified(now) {
+        if !is_recent && let Err(error) = manifest.set_modified(now) {
             tracing::debug!(
                 "cannot record the use of `{}`: {error}",
                 self.path.display()

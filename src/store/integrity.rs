@@ -95,8 +95,12 @@ impl Store {
         Ok(found)
     }
 
-    /// Keeps an environment from being removed until the file is dropped; none if it is gone.
+    /// Keeps an environment from being removed until the file is dropped; none if it is gone, or if
+    /// the store is only read.
     pub fn keep(&self, stored: &Stored) -> Result<Option<File>> {
+        if self.is_read_only {
+            return Ok(None);
+        }
         let name = stored.path.join(MANIFEST);
         let Some(manifest) = fs::open_optional(&name)? else {
             return Ok(None);

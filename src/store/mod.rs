@@ -2,7 +2,7 @@
 //! has its name.
 //!
 //! ```text
-//! <root>/                   0700, owned by the caller
+//! <root>/                   0700 unless it existed before, owned by the caller
 //!   v1/                     the layout version; directories of other versions stay untouched
 //!     envs/<key>/           an environment
 //!     wheels/<sha256>/      an unpacked wheel
@@ -11,6 +11,9 @@
 //!     index/                answers of package indexes; recomputable
 //!     tmp/                  staging; leftovers of killed builds are garbage
 //! ```
+//!
+//! Users who can read the root can read the environments and wheels in it: [`shared`] is how their
+//! launches use them.
 //!
 //! New entries are staged under `tmp/` and published by one rename, while their build lock is held.
 //! The locks only save work; the rename alone guarantees that no process sees an incomplete entry.
@@ -24,11 +27,13 @@ mod processes;
 mod prune;
 mod publish;
 mod root;
+mod shared;
 mod shared_failure;
 mod state;
 mod throw_away;
 mod usage;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -39,6 +44,7 @@ pub use integrity::{Checked, Damage, Discarded, Fault};
 pub use processes::Processes;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;
+pub use shared::SharedRoot;
 pub use state::EnvironmentState;
 pub use throw_away::ThrowAway;
 pub use usage::{Space, Stored, Usage};
@@ -48,7 +54,10 @@ use crate::invocation::Invocation;
 use crate::plan::Key;
 use crate::process::Process;
 use crate::report::Failure;
+use shared::SharedRoots;
 
+/// The permission bits that let others list a directory and use what is in it.
+const READABLE: u32 = 0o055;
 /// The directory of the layout version that this vpython reads and writes.
 const LAYOUT_DIRECTORY: &str = "v1";
 /// The name of the lock that all builds share, and that a process needs exclusively to remove
@@ -68,20 +77,29 @@ pub struct Store {
     is_throw_away: bool,
     /// Whether this process only looks at it.
     is_read_only: bool,
+    /// The stores that are looked into before anything is built.
+    shared: SharedRoots,
 }
 
 impl Store {
-    /// Opens the store for a command line. It creates a missing root.
+    /// Opens the store for a command line. It creates a missing root. Where that is impossible, as
+    /// in a read-only home directory, shared roots may still have the environment.
     ///
     /// # Errors
-    /// The root cannot be created, or another user can write to it.
+    /// The root cannot be created and there are no shared roots, or another user can write to it.
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
-        let root = root::find(invocation, process)?;
+        let root = match root::find(invocation, process) {
+            Err(error) if !invocation.shared_roots.is_empty() && fs::is_unwritable(&error) => {
+                root::uncreated(invocation, process)?
+            }
+            root => root?,
+        };
         Ok(Self {
             layout: root.join(LAYOUT_DIRECTORY),
             user: process.user,
             is_throw_away: invocation.is_throw_away,
             is_read_only: false,
+            shared: SharedRoots::new(&invocation.shared_roots),
         })
     }
 
@@ -97,6 +115,7 @@ impl Store {
             user: process.user,
             is_throw_away: invocation.is_throw_away,
             is_read_only: true,
+            shared: SharedRoots::new(&invocation.shared_roots),
         })
     }
 
@@ -127,22 +146,55 @@ impl Store {
         if self.is_read_only {
             return Ok(());
         }
+        root::create_missing(self.root(), self.user)?;
         path_trust::check(self.root(), self.user)?;
-        for directory in ["envs", "wheels", "locks", "memo", "tmp"] {
+        // Users who can read the root can read the environments and wheels in it.
+        let readable = fs::metadata(self.root())?.map_or(0, |root| root.mode() & READABLE);
+        let _umask = (readable != 0).then(fs::PlainUmask::set);
+        let modes = [
+            ("", 0o700 | readable),
+            ("envs", 0o700 | readable),
+            ("wheels", 0o700 | readable),
+            ("locks", 0o700),
+            ("memo", 0o700),
+            ("tmp", 0o700),
+        ];
+        for (directory, mode) in modes {
             let path = self.layout.join(directory);
-            fs::create_dir_all(&path, 0o700)?;
-            for own in [&self.layout, &path] {
-                if !fs::link_metadata(own)?.is_some_and(|metadata| metadata.is_dir()) {
-                    let why = "only vpython creates it, and never as a link";
-                    return Err(
-                        Failure::new(format!("`{}` is not a directory", own.display()))
-                            .because(why)
-                            .into(),
-                    );
-                }
+            fs::create_dir_all(&path, mode)?;
+            if !fs::link_metadata(&path)?.is_some_and(|metadata| metadata.is_dir()) {
+                let why = "only vpython creates it, and never as a link";
+                return Err(
+                    Failure::new(format!("`{}` is not a directory", path.display()))
+                        .because(why)
+                        .into(),
+                );
             }
         }
         Ok(())
+    }
+
+    /// Like [`Store::prepare`], but it succeeds for a store that cannot be written if there are
+    /// shared roots, which may have the environment.
+    ///
+    /// # Errors
+    /// Those of [`Store::prepare`].
+    pub fn prepare_if_writable(&self) -> Result<()> {
+        match self.prepare() {
+            Err(error) if !self.shared.is_empty() && fs::is_unwritable(&error) => {
+                tracing::debug!("cannot write to the store: {error:#}");
+                Ok(())
+            }
+            prepared => prepared,
+        }
+    }
+
+    /// Returns whether other users can read the environments, so that launches may use them without
+    /// a trace in this store.
+    #[must_use]
+    pub fn is_readable_by_others(&self) -> bool {
+        let environments = fs::metadata(&self.environments()).ok().flatten();
+        environments.is_some_and(|metadata| metadata.mode() & READABLE != 0)
     }
 
     /// Waits until everything written to the file system of `path` is on disk. It does nothing for

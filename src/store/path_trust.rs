@@ -39,42 +39,73 @@ pub(super) fn check(root: &Path, user: u32) -> Result<()> {
     check_above(root, root, user)
 }
 
+/// Checks each directory from `/` to `directory`, and that no other user can write to `directory`,
+/// with or without a sticky bit. `what` is the headline of an error. Returns the metadata of
+/// `directory`.
+///
+/// # Errors
+/// As those of [`check`].
+pub(super) fn check_closed(directory: &Path, what: &str, user: u32) -> Result<FileStat> {
+    let walk = PathWalk::along(directory, what, user)?;
+    let stat = walk.look()?;
+    if stat.st_mode & (GROUP_WRITES | ALL_WRITE) != 0 {
+        return Err(walk.refuse(&writable(&stat)).into());
+    }
+    Ok(stat)
+}
+
 /// Checks each directory from `/` to `above`, which exists, for a `root` that is to be created
 /// below it.
 ///
 /// # Errors
 /// As those of [`check`].
 pub(super) fn check_above(above: &Path, root: &Path, user: u32) -> Result<()> {
-    let mut walk = PathWalk {
-        directory: top()?,
-        path: PathBuf::from("/"),
-        rest: steps(above).collect(),
-        links: 0,
-        user,
-    };
-    walk.check_directory(
-        &fstat(&walk.directory)
-            .map_err(system)
-            .context("cannot inspect `/`")?,
-        root,
-    )?;
-    while let Some(name) = walk.rest.pop_front() {
-        walk.step(&name, root)?;
-    }
-    Ok(())
+    let what = format!("cannot use `{}` as the store", root.display());
+    PathWalk::along(above, &what, user).map(drop)
 }
 
 /// A walk along a path: the current directory, and the names that remain.
-struct PathWalk {
+struct PathWalk<'a> {
     directory: OwnedFd,
     path: PathBuf,
     rest: VecDeque<OsString>,
     links: usize,
     user: u32,
+    /// The headline of an error.
+    what: &'a str,
 }
 
-impl PathWalk {
-    fn step(&mut self, name: &OsStr, root: &Path) -> Result<()> {
+impl<'a> PathWalk<'a> {
+    /// Walks from `/` to the end of `path`, and checks each directory.
+    fn along(path: &Path, what: &'a str, user: u32) -> Result<Self> {
+        let mut walk = Self {
+            directory: top()?,
+            path: PathBuf::from("/"),
+            rest: steps(path).collect(),
+            links: 0,
+            user,
+            what,
+        };
+        walk.check_directory(&walk.look()?)?;
+        while let Some(name) = walk.rest.pop_front() {
+            walk.step(&name)?;
+        }
+        Ok(walk)
+    }
+
+    /// Inspects the current directory.
+    fn look(&self) -> Result<FileStat> {
+        fstat(&self.directory)
+            .map_err(system)
+            .with_context(|| format!("cannot inspect `{}`", self.path.display()))
+    }
+
+    /// Refuses the path because of the current directory.
+    fn refuse(&self, why: &str) -> Failure {
+        Failure::new(self.what).because(format!("`{}` {why}", self.path.display()))
+    }
+
+    fn step(&mut self, name: &OsStr) -> Result<()> {
         let path = if name == ".." {
             self.path.parent().unwrap_or(Path::new("/")).to_owned()
         } else {
@@ -96,16 +127,16 @@ impl PathWalk {
             .map_err(system)
             .with_context(|| format!("cannot inspect `{}`", path.display()))?;
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK {
-            return self.follow(&next, &stat, &path, root);
+            return self.follow(&next, &stat, &path);
         }
         (self.directory, self.path) = (next, path);
-        self.check_directory(&stat, root)
+        self.check_directory(&stat)
     }
 
     /// Follows a link.
-    fn follow(&mut self, link: &OwnedFd, stat: &FileStat, path: &Path, root: &Path) -> Result<()> {
+    fn follow(&mut self, link: &OwnedFd, stat: &FileStat, path: &Path) -> Result<()> {
         // Another user could change the link at any time.
-        self.check_owner(stat, path, root)?;
+        self.check_owner(stat, path)?;
         self.links += 1;
         let target = if self.links > LINKS {
             Err(Errno::ELOOP)
@@ -127,32 +158,27 @@ impl PathWalk {
         Ok(())
     }
 
-    fn check_directory(&self, stat: &FileStat, root: &Path) -> Result<()> {
-        let refuse = |why: &str| refusal(root).because(format!("`{}` {why}", self.path.display()));
+    fn check_directory(&self, stat: &FileStat) -> Result<()> {
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) != SFlag::S_IFDIR {
-            return Err(refuse("is not a directory").into());
+            return Err(self.refuse("is not a directory").into());
         }
-        self.check_owner(stat, &self.path, root)?;
+        self.check_owner(stat, &self.path)?;
         // A group with the number of the user, as for user private groups, or of the superuser,
         // does not count as others.
         let has_others = ![0, self.user].contains(&stat.st_gid);
         let is_open =
             stat.st_mode & ALL_WRITE != 0 || stat.st_mode & GROUP_WRITES != 0 && has_others;
         if is_open && stat.st_mode & STICKY == 0 {
-            let who = format!(
-                "is writable by other users (mode {:04o})",
-                stat.st_mode & 0o7777
-            );
             let hint = format!(
                 "run `chmod go-w '{}'`, or name another directory with `-vpython-root`",
                 self.path.display()
             );
-            return Err(refuse(&who).hint(hint).into());
+            return Err(self.refuse(&writable(stat)).hint(hint).into());
         }
         Ok(())
     }
 
-    fn check_owner(&self, stat: &FileStat, path: &Path, root: &Path) -> Result<()> {
+    fn check_owner(&self, stat: &FileStat, path: &Path) -> Result<()> {
         let owner = stat.st_uid;
         if [0, self.user].contains(&owner) || owner == UNKNOWN && is_in_user_namespace() {
             return Ok(());
@@ -167,12 +193,14 @@ impl PathWalk {
         } else {
             "name another directory with `-vpython-root`"
         };
-        Err(refusal(root).because(why).hint(hint).into())
+        Err(Failure::new(self.what).because(why).hint(hint).into())
     }
 }
 
-fn refusal(root: &Path) -> Failure {
-    Failure::new(format!("cannot use `{}` as the store", root.display()))
+/// Describes a directory that other users can write to.
+fn writable(stat: &FileStat) -> String {
+    let mode = stat.st_mode & 0o7777;
+    format!("is writable by other users (mode {mode:04o})")
 }
 
 fn top() -> Result<OwnedFd> {

@@ -15,9 +15,9 @@ use crate::plan::{Key, Plan};
 use crate::report;
 
 impl Store {
-    /// Returns the environment of a plan. If it is missing, `build` builds it in an empty
-    /// directory; concurrent callers share a single build. `build` may be called twice: if files of
-    /// the store disappear while it runs, it is retried.
+    /// Returns the environment of a plan, from the store or else from a shared root. If it is
+    /// missing, `build` builds it in an empty directory; concurrent callers share a single build.
+    /// `build` may be called twice: if files of the store disappear while it runs, it is retried.
     ///
     /// # Errors
     /// The error of `build`, here or in the process that was waited for; nothing is left under the
@@ -28,8 +28,16 @@ impl Store {
         key: &Key,
         mut build: impl FnMut(&Path) -> Result<()>,
     ) -> Result<Entry> {
-        if let Lookup::Ready(entry) = self.lookup(key)? {
-            return Ok(entry);
+        match self.lookup(key)? {
+            Lookup::Ready(entry) => return Ok(entry),
+            Lookup::Absent if !self.shared.is_empty() => {
+                if let Some(entry) = self.find_shared(key) {
+                    return Ok(entry);
+                }
+                // Now the store itself is needed, even if it cannot be written.
+                self.prepare()?;
+            }
+            _ => {}
         }
         // Look again under the lock: another process may have built it.
         let mut lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
@@ -332,6 +340,7 @@ mod tests {
             user: 0,
             is_throw_away: false,
             is_read_only: false,
+            shared: crate::store::SharedRoots::default(),
         };
         store.prepare().unwrap();
         let limits = Limits {

@@ -158,6 +158,31 @@ pub(super) fn temporary_directory(process: &Process) -> PathBuf {
     directory.unwrap_or_else(|| "/tmp".into())
 }
 
+/// Returns the configured path of a root that cannot be created, after checking that no other user
+/// can create it either, and put memos there.
+pub(super) fn uncreated(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let path = configured_path(invocation, process)?;
+    check_existing_above(&path, process.user)?;
+    normalized(path)
+}
+
+/// Checks the directories that exist above a root that does not.
+fn check_existing_above(path: &Path, user: u32) -> Result<()> {
+    let above = path.ancestors().skip(1).find(|above| fs::exists(above));
+    above.map_or(Ok(()), |above| path_trust::check_above(above, path, user))
+}
+
+/// Creates the root if it does not exist.
+pub(super) fn create_missing(path: &Path, user: u32) -> Result<()> {
+    if fs::exists(path) {
+        return Ok(());
+    }
+    check_existing_above(path, user)?;
+    create(path)
+        .with_context(|| format!("cannot create the store `{}`", path.display()))
+        .map(drop)
+}
+
 fn create(path: &Path) -> Result<std::fs::Metadata> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent, 0o777)?;

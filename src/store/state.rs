@@ -32,16 +32,17 @@ impl Lookup {
 }
 
 impl Store {
-    /// Returns the state of the environment with this key. It waits for no process, and keeps no
-    /// lock.
+    /// Returns the state of the environment with this key, in the store or a shared root. It waits
+    /// for no process, and keeps no lock.
     ///
     /// # Errors
     /// It cannot be inspected.
     pub fn state_of(&self, key: &Key) -> Result<EnvironmentState> {
-        Ok(self
-            .lookup(key)?
-            .ready()
-            .err()
-            .unwrap_or(EnvironmentState::Ready))
+        match self.lookup(key)?.ready() {
+            Err(EnvironmentState::Absent) if self.shared_root_with(key).is_some() => {
+                Ok(EnvironmentState::Ready)
+            }
+            found => Ok(found.err().unwrap_or(EnvironmentState::Ready)),
+        }
     }
 }

@@ -56,13 +56,17 @@ pub fn run(options: &Check, invocation: &Invocation, process: &Process) -> Resul
 
 fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<Outcome> {
     let store = &Store::open(invocation, process)?;
-    store.prepare()?;
+    store.prepare_if_writable()?;
+    invocation.warn(store.warnings_of_shared_roots());
     // Select the environments, and those whose manifest is damaged or missing.
     let key = if options.all {
         None
     } else {
         Some(key(store, invocation, process)?)
     };
+    // An environment in a shared root is only read.
+    let shared_root = key.as_ref().and_then(|key| store.shared_root_with(key));
+    let store = &shared_root.map_or_else(|| store.clone(), |root| store.of_shared_root(root));
     let stored: Vec<Stored> = store
         .stored()?
         .into_iter()
@@ -83,9 +87,10 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
     let mut by_python = Vec::new();
     for stored in &stored {
         // An environment that another process removes during the check would look damaged.
-        let Some(_kept) = store.keep(stored)? else {
+        let kept = store.keep(stored)?;
+        if kept.is_none() && shared_root.is_none() {
             continue;
-        };
+        }
         let checked = build::check(stored, store)?;
         damages.extend(checked.damages);
         by_python.extend(checked.by_python);
@@ -105,7 +110,7 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         count(wheels.len(), "unpacked wheel")
     );
     // With `--repair`, remove the byte code that python wrote even if nothing is damaged.
-    if options.repair {
+    if options.repair && shared_root.is_none() {
         by_python
             .iter()
             .try_for_each(|path| fs::remove_file(path))?;
@@ -116,6 +121,14 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
     }
     report::print(format!("{counts}: {} damaged\n", count(damages.len(), "file")).as_bytes())?;
     if !options.repair {
+        return Ok(Outcome::Damaged);
+    }
+    if let Some(root) = shared_root {
+        let root = root.path.display();
+        invocation.warn([&format!(
+            "vpython does not change the shared root `{root}`; its owner can repair it with \
+             `-vpython-root {root}`"
+        )]);
         return Ok(Outcome::Damaged);
     }
     for directory in to_discard(&stored, &damages, store) {

@@ -20,6 +20,8 @@ const VERSION: u32 = 1;
 
 /// The column titles.
 const HEADER: [&str; 6] = ["used", "size", "shared", "spec", "python", "key"];
+/// The column titles for a shared root.
+const SHARED_HEADER: [&str; 3] = ["spec", "python", "key"];
 
 /// The output of `--json`.
 #[derive(Serialize)]
@@ -29,18 +31,23 @@ struct Listing {
     /// The size of the store, in bytes.
     total: u64,
     environments: Vec<Listed>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shared_roots: Vec<SharedListing>,
 }
 
-/// An environment.
+/// A shared root. Its files are not measured, which takes long on a network file system, and who
+/// uses them is not recorded.
+#[derive(Serialize)]
+struct SharedListing {
+    root: String,
+    environments: Vec<Contents>,
+}
+
+/// An environment in the store.
 #[derive(Serialize)]
 struct Listed {
-    key: String,
-    path: String,
-    /// The specs that resolved to this environment in their last cold launch.
-    specs: Vec<Spec>,
-    interpreter: String,
-    python: String,
-    wheels: Vec<Wheel>,
+    #[serde(flatten)]
+    contents: Contents,
     /// The size in bytes, without the files that it shares with unpacked wheels.
     own: u64,
     /// The size of the shared files, in bytes.
@@ -49,6 +56,18 @@ struct Listed {
     last_use: u64,
     /// `None` if the file system has no locks.
     in_use: Option<bool>,
+}
+
+/// The contents of an environment.
+#[derive(Serialize)]
+struct Contents {
+    key: String,
+    path: String,
+    /// The specs that resolved to this environment in their last cold launch.
+    specs: Vec<Spec>,
+    interpreter: String,
+    python: String,
+    wheels: Vec<Wheel>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +93,8 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     let store = Store::look(invocation, process)?;
     let usage = store.usage()?;
     let programs = Processes::look();
-    let mut specs = KnownSpec::of_environments(&store)?;
+    let specs = KnownSpec::of_environments(&store)?;
+    let specs_of = |stored: &Stored| specs.get(&stored.manifest.key).cloned().unwrap_or_default();
     let mut environments = Vec::new();
     for stored in store.stored()? {
         let space = usage
@@ -82,14 +102,32 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
             .get(stored.manifest.key.as_str())
             .copied()
             .unwrap_or_default();
-        let specs = specs.remove(&stored.manifest.key).unwrap_or_default();
-        environments.push(Listed::of(&stored, specs, space, stored.use_of(&programs)?));
+        let contents = Contents::of(&stored, specs_of(&stored));
+        environments.push(Listed::of(
+            &stored,
+            contents,
+            space,
+            stored.use_of(&programs)?,
+        ));
+    }
+    invocation.warn(store.warnings_of_shared_roots());
+    let mut shared_roots = Vec::new();
+    for root in store.shared_roots() {
+        let stored = store.of_shared_root(root).stored()?;
+        let contents = stored
+            .iter()
+            .map(|stored| Contents::of(stored, specs_of(stored)));
+        shared_roots.push(SharedListing {
+            root: root.path.display().to_string(),
+            environments: contents.collect(),
+        });
     }
     let listing = Listing {
         version: VERSION,
         root: store.root().display().to_string(),
         total: usage.total(),
         environments,
+        shared_roots,
     };
     let text = if options.json {
         serde_json::to_string_pretty(&listing)? + "\n"
@@ -100,8 +138,8 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     Ok(0)
 }
 
-impl Listed {
-    fn of(stored: &Stored, specs: BTreeSet<KnownSpec>, space: Space, found: Use) -> Self {
+impl Contents {
+    fn of(stored: &Stored, specs: BTreeSet<KnownSpec>) -> Self {
         let manifest = &stored.manifest;
         let wheels = manifest.wheels.iter().map(|wheel| Wheel {
             name: wheel.name.clone(),
@@ -120,6 +158,24 @@ impl Listed {
             interpreter: manifest.interpreter.display().to_string(),
             python: manifest.python.clone(),
             wheels: wheels.collect(),
+        }
+    }
+
+    /// Returns the last columns of the environment's line in a table. The key, which is long, comes
+    /// last.
+    fn cells(&self) -> [Cell; 3] {
+        [
+            Cell::Paths(self.specs.iter().map(Spec::text).collect()),
+            Cell::text(&self.python),
+            Cell::Digest(self.key.clone()),
+        ]
+    }
+}
+
+impl Listed {
+    fn of(stored: &Stored, contents: Contents, space: Space, found: Use) -> Self {
+        Self {
+            contents,
             own: space.own,
             shared: space.shared,
             last_use: stored
@@ -132,8 +188,7 @@ impl Listed {
         }
     }
 
-    /// Returns the environment's line in the table: the columns of most interest come first, and
-    /// the key, which is long, comes last.
+    /// Returns the environment's line in the table: the columns of most interest come first.
     fn line(&self, now: u64) -> Vec<Cell> {
         let used = if self.in_use == Some(true) {
             "in use".to_owned()
@@ -142,15 +197,8 @@ impl Listed {
         };
         let [own, shared] =
             [self.own, self.shared].map(|bytes| Cell::Text(ByteSize::b(bytes).to_string()));
-        let specs = Cell::Paths(self.specs.iter().map(Spec::text).collect());
-        vec![
-            Cell::Text(used),
-            own,
-            shared,
-            specs,
-            Cell::text(&self.python),
-            Cell::Digest(self.key.clone()),
-        ]
+        let first = vec![Cell::Text(used), own, shared];
+        first.into_iter().chain(self.contents.cells()).collect()
     }
 }
 
@@ -170,25 +218,49 @@ impl Listing {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
-        let count = match self.environments.len() {
-            1 => "1 environment".to_owned(),
-            count => format!("{count} environments"),
-        };
-        let header = HEADER.map(Cell::text).to_vec();
-        let lines: Vec<Vec<Cell>> = self
-            .environments
-            .iter()
-            .map(|listed| listed.line(now))
-            .collect();
-        let table = match lines.len() {
-            0 => String::new(),
-            _ => table::draw(&[vec![header], lines].concat(), table::width_of_output()) + "\n",
-        };
-        format!(
-            "{table}{count} in {}: {}\n",
+        let lines = self.environments.iter().map(|listed| listed.line(now));
+        let own = format!(
+            "{}{} in {}: {}\n",
+            drawn(&HEADER, lines.collect()),
+            counted(self.environments.len()),
             report::printable(&self.root),
             ByteSize::b(self.total)
+        );
+        let shared = self.shared_roots.iter().map(SharedListing::text);
+        std::iter::once(own)
+            .chain(shared)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+impl SharedListing {
+    fn text(&self) -> String {
+        let lines = self.environments.iter();
+        let lines = lines.map(|contents| contents.cells().to_vec());
+        format!(
+            "{}{} in the shared root {}\n",
+            drawn(&SHARED_HEADER, lines.collect()),
+            counted(self.environments.len()),
+            report::printable(&self.root)
         )
+    }
+}
+
+/// Draws a table with a header; nothing if it has no lines.
+fn drawn(header: &[&str], lines: Vec<Vec<Cell>>) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let header = header.iter().copied().map(Cell::text).collect();
+    table::draw(&[vec![header], lines].concat(), table::width_of_output()) + "\n"
+}
+
+/// Formats a number of environments.
+fn counted(environments: usize) -> String {
+    match environments {
+        1 => "1 environment".to_owned(),
+        count => format!("{count} environments"),
     }
 }
 

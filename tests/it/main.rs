@@ -72,6 +72,7 @@ mod relocate;
 mod requirements;
 mod resolving;
 mod seeds;
+mod shared_roots;
 mod sloppy;
 mod specs;
 mod store;

@@ -26,12 +26,12 @@ fn world() -> World {
 
 /// Waits until no directory has changed for a while: a launch checks each name of a directory that
 /// has just changed, and the time of a change cannot be set back.
-fn settle() {
+pub fn settle() {
     std::thread::sleep(Duration::from_millis(3_100));
 }
 
 /// The calls of a warm launch between its own start and that of python.
-fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) -> Vec<String> {
+pub fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) -> Vec<String> {
     let vpython = Path::new(env!("CARGO_BIN_EXE_vpython"));
     launch(vpython, &[])
         .without("VPYTHON_CONF")

@@ -60,13 +60,13 @@ use wheel::{module, of_wheel, parts, size_of_sources, sources, write_code};
 
 /// Adds byte code to a complete environment that has none yet. Byte code only makes the first
 /// imports faster, so an interpreter that cannot compile, and a store that is not writable, are not
-/// errors. Returns whether byte code was added.
+/// errors. An environment in a shared root stays as it is. Returns whether byte code was added.
 ///
 /// # Errors
 /// The store cannot be read, or the disk is full.
 pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     let mark = entry.path.join(COMPILED);
-    if fs::exists(&mark) {
+    if entry.shared_root.is_some() || fs::exists(&mark) {
         return Ok(false);
     }
     let done = compile_entry(entry, store, process)

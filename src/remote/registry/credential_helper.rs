@@ -37,7 +37,7 @@ pub(super) fn ask(
     // The name must not select a program outside of the search path.
     let found = Some(&program)
         .filter(|program| !program.contains('/'))
-        .and_then(|program| programs::find(process, program));
+        .and_then(|program| process.find_program(program));
     let Some(path) = found else {
         report::warning(&format!(
             "`{program}` is not on the search path; `{}` names it for the logins of `{registry}`",

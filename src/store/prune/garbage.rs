@@ -127,7 +127,7 @@ impl Store {
             return true;
         }
         match environment_of(path) {
-            Some(key) => !fs::exists(&self.environments().join(key.as_str())),
+            Some(key) => !self.has_anywhere(&key),
             None => is_older(path, older_than.max(UNKNOWN), now),
         }
     }

@@ -32,6 +32,7 @@ struct Document {
     edges: Vec<Edge>,
     key: Option<String>,
     entry: Option<String>,
+    shared_root: Option<String>,
     hit: bool,
     miss: Option<String>,
     error: Option<Error>,
@@ -130,6 +131,9 @@ fn document(explanation: &Explanation) -> Document {
             .collect(),
         key: environment.map(|environment| environment.key.to_string()),
         entry: environment.map(|environment| path(&environment.path)),
+        shared_root: environment
+            .and_then(|environment| environment.shared_root.as_deref())
+            .map(path),
         hit: matches!(explanation.outlook, Outlook::Hit),
         miss: miss(&explanation.outlook),
         error: explanation.error.as_ref().map(error),

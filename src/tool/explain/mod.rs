@@ -94,6 +94,8 @@ impl Interpreter {
 struct Environment {
     key: Key,
     path: PathBuf,
+    /// The shared root that it is in; `None` if it is in the store, or will be built there.
+    shared_root: Option<PathBuf>,
 }
 
 /// The path that the launch takes.
@@ -213,9 +215,9 @@ impl Explanation {
         };
         let memo = MemoName::of_launch(&text, invocation, process);
         let known = launch::recall(&text, &store, &memo, invocation, process, self)
-            .map(|(known, entry)| (known.key, entry.path));
+            .map(|(known, entry)| (known.key, entry));
         let decided = self.decide(&text, &store, invocation, process);
-        let Some((key, path)) = known else {
+        let Some((key, entry)) = known else {
             return decided;
         };
         // A warm launch does not resolve the spec, so a different result is only a warning.
@@ -232,7 +234,11 @@ impl Explanation {
             }
             _ => {}
         }
-        self.environment = Some(Environment { key, path });
+        self.environment = Some(Environment {
+            key,
+            path: entry.path,
+            shared_root: entry.shared_root.map(|root| root.path),
+        });
         Ok(())
     }
 
@@ -244,19 +250,24 @@ impl Explanation {
         invocation: &Invocation,
         process: &Process,
     ) -> Result<()> {
-        let mut decided = launch::decide(text, store, invocation, process, self)?;
+        let decided = launch::decide(text, store, invocation, process, self)?;
         let key = Key::of(&decided.plan);
         if let Outlook::Miss(why) = &mut self.outlook {
             memo::add_environment_state(why, store, &key);
         }
-        let path = store.path_of(&key);
+        let shared_root = store.shared_root_with(&key).map(|root| root.path.clone());
+        let path = store.place_of(&key);
         let exists = fs::exists(&path);
-        self.environment = Some(Environment { key, path });
-        match decided.plan.unavailable.take() {
-            // A launch uses an existing environment even if a wheel is missing by now.
-            Some(failure) if !exists => Err(failure.into()),
-            _ => Ok(()),
+        self.environment = Some(Environment {
+            key,
+            path,
+            shared_root,
+        });
+        // A launch uses an existing environment even if a wheel is missing by now.
+        if exists {
+            return Ok(());
         }
+        build::check_availability(&decided.plan, store)
     }
 
     /// Records a launch in which python only prints information about itself. Falls back to any

@@ -65,6 +65,11 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
     if let Some(environment) = &explanation.environment {
         page.row("key", [environment.key.to_string()]);
         page.row("entry", [environment.path.display().to_string()]);
+        let shared_root = environment.shared_root.as_ref();
+        page.row(
+            "shared root",
+            shared_root.map(|root| root.display().to_string()),
+        );
     }
     page.row("launch", outlook(explanation));
     page.text

@@ -64,6 +64,7 @@ fn the_whole_of_a_luci_spec_as_json() {
         "edges": [{"from": null, "to": "b"}],
         "key": null,
         "entry": "[WORLD]/root/v1/envs/[KEY]",
+        "shared_root": null,
         "hit": false,
         "miss": "there is no store yet in `[WORLD]/root`; its environment is not built",
         "error": null,

@@ -10,6 +10,7 @@
 mod kills;
 mod lower_layer;
 
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +24,7 @@ use nix::sched::{CloneFlags, unshare};
 use crate::support::{MOUNTS, Outcome, Wheel, World};
 
 /// Runs a test in its own mount namespace, or says that none can be created.
-fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
+pub fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
     let _mounts = MOUNTS.read().unwrap_or_else(PoisonError::into_inner);
     // The namespace belongs to the thread, so other tests do not see the mounts.
@@ -50,6 +51,31 @@ fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
         .unwrap()
         .join();
     ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+/// Runs a program, and returns whether it succeeds.
+pub fn succeeds(words: &[&OsStr]) -> bool {
+    let output = Command::new("/usr/bin/env").args(words).output().unwrap();
+    output.status.success()
+}
+
+/// Mounts something at a path in the world. Returns whether that works, and says so if not.
+pub fn mounts(world: &World, words: &[&OsStr], at: &str) -> bool {
+    let at = world.outside(at);
+    let words = [&["mount".as_ref()], words, &[at.as_os_str()]].concat();
+    let is_mounted = succeeds(&words);
+    if !is_mounted {
+        not_tested!("{words:?} fails");
+    }
+    is_mounted
+}
+
+/// Unmounts what is mounted at a path in the world.
+pub fn unmount(world: &World, at: &str) {
+    assert!(succeeds(&[
+        "umount".as_ref(),
+        world.outside(at).as_os_str()
+    ]));
 }
 
 /// A mount that ends when this is dropped.

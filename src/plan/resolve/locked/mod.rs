@@ -17,6 +17,7 @@ use pep508_rs::{PackageName, VersionOrUrl};
 
 use super::wheel_filter::WheelFilter;
 use crate::interpreter::{Facts, Tags};
+use crate::plan;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
 use crate::plan::{Evidence, PlannedWheel, RequiredBy};
 use crate::report::Failure;
@@ -24,9 +25,8 @@ use crate::spec::{Located, Lock, LockedPackage, Requirement};
 use choice::Choice;
 use lock_error::LockProblem;
 
-/// Returns the wheels of a lock file, sorted by project, and the reason why they cannot be
-/// installed if files are missing or have another digest. An environment that was built from them
-/// before is still valid then.
+/// Returns the wheels of a lock file, sorted by project, and those whose files are missing or have
+/// another digest, if any. An environment that was built from them before is still valid then.
 ///
 /// # Errors
 /// The lock file is not for this interpreter, or a package has no file for it. The error lists all
@@ -36,7 +36,7 @@ pub(in crate::plan) fn resolve(
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
-) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
+) -> Result<(Vec<PlannedWheel>, Option<plan::Unavailable>)> {
     let Selection { choices, problems } = select(lock, interpreter, wheelhouse)?;
     let is_all_of_files = problems.iter().all(LockProblem::is_of_file);
     let unavailable = (!problems.is_empty())
@@ -45,6 +45,7 @@ pub(in crate::plan) fn resolve(
     let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices
         .into_iter()
         .partition(|choice| choice.file.is_some());
+    let without_file = absent.iter().map(|choice| *choice.sha256()).collect();
     let required_by = Origins::of(lock, interpreter);
     let absent = absent
         .into_iter()
@@ -63,6 +64,10 @@ pub(in crate::plan) fn resolve(
             )?;
             let mut wheels: Vec<PlannedWheel> = [found, absent].concat();
             wheels.sort_by(|one, other| one.name.cmp(&other.name));
+            let unavailable = unavailable.map(|failure| plan::Unavailable {
+                failure,
+                wheels: without_file,
+            });
             Ok((wheels, unavailable))
         }
     }
