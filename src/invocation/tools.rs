@@ -59,9 +59,9 @@ pub enum Tool {
     List(List),
     /// Write the environment as an archive, a package or a container image
     ///
-    /// The extension selects the format: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`; an
-    /// OCI image is a directory `.oci` or a file `.oci.tar`. The output is reproducible: the same
-    /// spec and wheels give the same bytes.
+    /// The extension selects the format: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm` or
+    /// `.deb`; an OCI image is a directory `.oci` or a file `.oci.tar`. The output is reproducible:
+    /// the same spec and wheels give the same bytes.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]"
     )]

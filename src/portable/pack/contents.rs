@@ -20,7 +20,7 @@ const CHUNK: usize = 1 << 18;
 /// An environment that is ready to be written to an archive.
 pub(super) struct Contents {
     /// The staged environment.
-    directory: PathBuf,
+    pub directory: PathBuf,
     pub manifest: PackManifest,
     /// The serialized manifest.
     text: Vec<u8>,

@@ -3,7 +3,7 @@
 //! The input is a directory in which vpython has built the environment for this purpose. Only the
 //! bytes of its files matter: member order, owners, times, permission bits and compression are
 //! fixed, so that the same plan always produces the same file. vpython needs neither superuser
-//! rights nor `tar`, `rpmbuild` or `dpkg`.
+//! rights nor `tar`, `rpmbuild` or `dpkg`; only an image for mounting needs `mksquashfs`.
 
 mod contents;
 mod deb;
@@ -15,6 +15,7 @@ mod package;
 mod rpm;
 mod rules;
 mod scan;
+mod squashfs;
 mod tar;
 mod zip;
 
@@ -122,6 +123,9 @@ fn write(order: &Order, contents: &Contents, interpreter: &Facts) -> Result<()> 
         Archive::Zip => replace(order, |file| {
             buffered(file, |file| zip::write(contents, file))
         }),
+        Archive::Squashfs(mksquashfs) => {
+            replace(order, |file| squashfs::write(contents, mksquashfs, file))
+        }
         Archive::Deb(package) => replace(order, |file| {
             buffered(file, |file| deb::write(contents, package, machine, file))
         }),

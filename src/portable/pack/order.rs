@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::image::{self, ImageForm, ImageRequest};
 use super::package::Package;
 use super::rules::Manager;
+use super::squashfs::Mksquashfs;
 use crate::fs;
 use crate::invocation::{Additions, Pack};
 use crate::oci::Reference;
@@ -18,12 +19,13 @@ use crate::report::Failure;
 /// that a zip archive can store.
 const DEFAULT_TIME: u32 = 315_532_800;
 /// The supported file name suffixes with their formats.
-const SUFFIXES: [(&str, Form); 9] = [
+const SUFFIXES: [(&str, Form); 10] = [
     (".tar", Form::Tar(Compression::None)),
     (".tar.gz", Form::Tar(Compression::Gzip)),
     (".tgz", Form::Tar(Compression::Gzip)),
     (".tar.zst", Form::Tar(Compression::Zstd)),
     (".zip", Form::Zip),
+    (".sqfs", Form::Squashfs),
     (".rpm", Form::Package(Manager::Rpm)),
     (".deb", Form::Package(Manager::Dpkg)),
     (".oci", Form::Image(ImageForm::Directory)),
@@ -51,6 +53,7 @@ pub struct Order {
 pub(super) enum Archive {
     Tar(Compression),
     Zip,
+    Squashfs(Mksquashfs),
     Rpm(Package),
     Deb(Package),
     Image(ImageRequest),
@@ -61,7 +64,7 @@ impl Archive {
     pub fn package(&self) -> Option<&Package> {
         match self {
             Self::Rpm(package) | Self::Deb(package) => Some(package),
-            Self::Tar(_) | Self::Zip | Self::Image(_) => None,
+            Self::Tar(_) | Self::Zip | Self::Squashfs(_) | Self::Image(_) => None,
         }
     }
 }
@@ -71,6 +74,7 @@ impl Archive {
 enum Form {
     Tar(Compression),
     Zip,
+    Squashfs,
     Package(Manager),
     Image(ImageForm),
 }
@@ -120,12 +124,13 @@ impl Order {
         .flatten();
         let time = value_or_report(time(process), &mut problems).unwrap_or(DEFAULT_TIME);
         let mut archive = form.archive(&output, options, &mut problems);
-        if let Archive::Image(ImageRequest {
-            base: Some(Reference::Layout(base)),
-            ..
-        }) = &mut archive
-        {
-            base.path = process.absolute(&base.path);
+        match &mut archive {
+            Archive::Image(ImageRequest {
+                base: Some(Reference::Layout(base)),
+                ..
+            }) => base.path = process.absolute(&base.path),
+            Archive::Squashfs(mksquashfs) => mksquashfs.find(process, &mut problems),
+            _ => {}
         }
         if !problems.is_empty() {
             return Err(cannot.because_of(problems).into());
@@ -210,6 +215,11 @@ impl Form {
                 reject_package_options(options, problems);
                 reject_image_options(options, problems);
                 Archive::Zip
+            }
+            Self::Squashfs => {
+                reject_package_options(options, problems);
+                reject_image_options(options, problems);
+                Archive::Squashfs(Mksquashfs::default())
             }
         }
     }

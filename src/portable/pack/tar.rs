@@ -47,6 +47,11 @@ pub(super) fn write(
     }
 }
 
+/// Writes an archive without compression that also has the parent directories of the prefix.
+pub(super) fn write_installed(contents: &Contents, to: &mut impl Write) -> Result<()> {
+    archive(contents, &contents.as_installed(), to)
+}
+
 fn archive(contents: &Contents, items: &[Item<'_>], to: &mut impl Write) -> Result<()> {
     members(contents, items, "", to)?;
     end(to)

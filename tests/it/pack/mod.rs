@@ -6,6 +6,7 @@ mod image;
 mod orders;
 mod packages;
 mod same_bytes;
+mod squashfs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

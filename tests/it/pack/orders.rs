@@ -31,7 +31,7 @@ fn the_output_file_must_have_a_known_extension() {
         &[],
         expect![[r#"
             vpython: error: `-vpython-tool pack` needs an output file
-              hint: pass `--output FILE` with a name that ends with one of `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
+              hint: pass `--output FILE` with a name that ends with one of `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
         "#]],
     );
     for (name, message) in [
@@ -40,7 +40,7 @@ fn the_output_file_must_have_a_known_extension() {
             expect![[r#"
                 vpython: error: cannot pack `app.7z`
                   caused by: unrecognized archive format
-                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
             "#]],
         ),
         (
@@ -48,7 +48,7 @@ fn the_output_file_must_have_a_known_extension() {
             expect![[r#"
                 vpython: error: cannot pack `app`
                   caused by: unrecognized archive format
-                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
             "#]],
         ),
         (
@@ -56,7 +56,7 @@ fn the_output_file_must_have_a_known_extension() {
             expect![[r#"
                 vpython: error: cannot pack `.tar`
                   caused by: unrecognized archive format
-                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
             "#]],
         ),
         (
@@ -64,7 +64,7 @@ fn the_output_file_must_have_a_known_extension() {
             expect![[r#"
                 vpython: error: cannot pack `app.tar.xz`
                   caused by: unrecognized archive format
-                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
             "#]],
         ),
         (
@@ -72,7 +72,7 @@ fn the_output_file_must_have_a_known_extension() {
             expect![[r#"
                 vpython: error: cannot pack `a`
                   caused by: unrecognized archive format
-                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
+                  hint: supported suffixes: `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm`, `.deb`, `.oci`, `.oci.tar`
             "#]],
         ),
     ] {
