@@ -34,11 +34,11 @@ use anyhow::{Context, Result};
 
 pub use ancestors::Ancestors;
 pub use digest::{Digest, LongDigest};
-pub use hashing::Hashing;
 pub use fault::{
     is_already_exists, is_immovable, is_io_failure, is_not_empty, is_not_found, is_unwritable,
     ok_if_hidden,
 };
+pub use hashing::Hashing;
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use path_text::TextPath;
 pub use plain::plain_place;

@@ -100,8 +100,8 @@ pub(super) struct Flags {
           value_parser = boolean())]
     pub unlocked: bool,
 
-    /// A directory of wheels, in addition to those of the spec; may be repeated [env:
-    /// `VPYTHON_WHEELS`, a path list]
+    /// A directory of wheels or an image layout `oci:DIR[:TAG]`, in addition to those of the spec;
+    /// may be repeated [env: `VPYTHON_WHEELS`, a path list]
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 

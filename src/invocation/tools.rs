@@ -72,6 +72,15 @@ pub enum Tool {
     /// in.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
+    /// Copy the wheels of specs into an image layout, for registries
+    ///
+    /// Copies the wheels of the lock, or else of the plan, of each SCRIPT or spec; the default is
+    /// the spec of the current directory. Prints the digest of their manifest, which gets TAG and a
+    /// tag that is derived from the wheels.
+    #[command(
+        override_usage = "vpython [vpython flags] -vpython-tool push oci:DIR[:TAG] [SCRIPT...]"
+    )]
+    Push,
     /// Rewrite the absolute paths of an environment that has moved
     ///
     /// For environments of venv, virtualenv and uv. Rewrites scripts, activation, configuration,
@@ -151,7 +160,9 @@ impl Tool {
             Self::Export(_) => Words::DirectoryThenCommandLine,
             Self::Exec => Words::Program,
             Self::List(_) | Self::Prune(_) => Words::None,
-            Self::Completions | Self::Man | Self::Relocate(_) | Self::Unpack(_) => Words::Operands,
+            Self::Completions | Self::Man | Self::Push | Self::Relocate(_) | Self::Unpack(_) => {
+                Words::Operands
+            }
             Self::Upgrade(_) => Words::Paths,
         }
     }

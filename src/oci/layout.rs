@@ -10,6 +10,8 @@ use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Descriptor, ImageIndex, MAX_DOCUMENT, Manifest, Platform};
 use crate::fs::{self, Digest};
@@ -94,7 +96,16 @@ impl Layout {
     /// # Errors
     /// It cannot be read.
     pub fn index(&self) -> Result<ImageIndex> {
-        let read = || -> Result<ImageIndex> {
+        self.read_index()
+    }
+
+    /// Returns the list of manifests with fields that vpython does not know.
+    pub(super) fn index_value(&self) -> Result<Value> {
+        self.read_index()
+    }
+
+    fn read_index<T: DeserializeOwned>(&self) -> Result<T> {
+        let read = || -> Result<T> {
             let file = self.member(INDEX)?.context("it does not exist")?;
             Ok(serde_json::from_slice(&document(file)?)?)
         };

@@ -7,11 +7,13 @@
 //! | `document` | [`Descriptor`], [`Manifest`], [`ImageIndex`], [`ImageConfig`]: the JSON documents |
 //! | `layout` | [`Layout`]: an image layout that is read, a directory or a `.tar` |
 //! | `new_layout` | [`NewLayout`]: an image layout that is written |
+//! | `growing_layout` | [`GrowingLayout`]: an image layout that manifests are added to |
 //!
 //! Sources: the image specification, <https://github.com/opencontainers/image-spec>, version 1.1.
 //! Nothing here uses a network.
 
 mod document;
+mod growing_layout;
 mod layout;
 mod new_layout;
 mod reference;
@@ -20,6 +22,7 @@ pub use document::{
     Annotations, Descriptor, History, ImageConfig, ImageIndex, Manifest, Platform, Process, RootFs,
     media_type,
 };
+pub use growing_layout::GrowingLayout;
 pub use layout::{BLOBS, Blob, INDEX, Image, Layout};
 pub use new_layout::{NewLayout, is_layout};
 pub use reference::{LayoutReference, Reference, RegistryReference, Version, is_tag};

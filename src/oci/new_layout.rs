@@ -2,18 +2,23 @@
 //!
 //! Equal blobs are written once. The list of manifests comes last: it makes the layout complete.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::NamedTempFile;
 
 use super::layout::{BLOBS, INDEX, MARK, TAG, blob_name};
 use super::{Descriptor, ImageIndex, Layout};
 use crate::fs::{self, Digest, Hashing};
 
 /// The permission bits of the files and directories.
-const MODE: u32 = 0o644;
+pub(super) const MODE: u32 = 0o644;
 const DIRECTORY_MODE: u32 = 0o755;
+/// The content of the file that marks a layout.
+pub(super) const MARK_CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// The prefix of the names of unfinished blobs.
+pub(super) const UNNAMED: &str = ".new-";
 /// The size of the write buffer in bytes.
 const BUFFER: usize = 1 << 16;
 
@@ -60,9 +65,18 @@ impl NewLayout {
         media_type: &str,
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<Descriptor> {
-        // The name of a blob is known when its last byte is.
+        let written = self.write(media_type, write)?;
+        self.name(written)
+    }
+
+    /// Writes a blob without a name: that is known when its last byte is.
+    fn write(
+        &self,
+        media_type: &str,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<(NamedTempFile, Descriptor)> {
         let unnamed = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix(UNNAMED)
             .tempfile_in(self.directory.join(BLOBS))
             .with_context(|| format!("cannot create a file in `{}`", self.directory.display()))?;
         let file = unnamed.as_file().try_clone();
@@ -71,17 +85,22 @@ impl NewLayout {
         write(&mut hashed)?;
         hashed.flush().context("cannot write to the disk")?;
         let (digest, size) = hashed.finish();
-        let path = self.directory.join(blob_name(&digest));
+        let descriptor = Descriptor {
+            digest,
+            size,
+            ..Descriptor::of(media_type, b"")
+        };
+        Ok((unnamed, descriptor))
+    }
+
+    /// Gives a blob its name.
+    fn name(&self, (unnamed, descriptor): (NamedTempFile, Descriptor)) -> Result<Descriptor> {
+        let path = self.blob_path(&descriptor.digest);
         fs::set_mode(unnamed.path(), MODE)?;
         unnamed
             .persist(&path)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Descriptor {
-            media_type: media_type.to_owned(),
-            digest,
-            size,
-            ..Descriptor::of(media_type, b"")
-        })
+        Ok(descriptor)
     }
 
     /// Copies a blob of another layout, and compares it with its digest.
@@ -90,19 +109,25 @@ impl NewLayout {
     /// The blob is missing or damaged, or the file cannot be written.
     pub fn copy(&self, layout: &Layout, descriptor: &Descriptor) -> Result<()> {
         let mut blob = layout.blob(descriptor)?;
-        let copied = self.add_by(&descriptor.media_type, |to| {
-            std::io::copy(&mut blob, to)
+        self.add_copy(&mut blob, descriptor)
+            .with_context(|| format!("cannot copy `{}`", layout.blob_path(descriptor).display()))
+    }
+
+    /// Writes the bytes of a reader as a blob, after comparing them with its digest.
+    ///
+    /// # Errors
+    /// The bytes differ from the digest, or the file cannot be written.
+    pub fn add_copy(&self, from: &mut dyn Read, descriptor: &Descriptor) -> Result<()> {
+        let written = self.write(&descriptor.media_type, |to| {
+            std::io::copy(from, to)
                 .map(drop)
                 .context("cannot copy the blob")
-        });
-        let copied = copied.and_then(|copied| {
-            ensure!(
-                copied.digest == descriptor.digest,
-                "it differs from its digest"
-            );
-            Ok(())
-        });
-        copied.with_context(|| format!("cannot copy `{}`", layout.blob_path(descriptor).display()))
+        })?;
+        ensure!(
+            written.1.digest == descriptor.digest,
+            "it differs from its digest"
+        );
+        self.name(written).map(drop)
     }
 
     /// Returns the path of a blob that was written.
@@ -126,8 +151,7 @@ impl NewLayout {
     pub fn finish(&self, mut manifest: Descriptor, tag: &str) -> Result<()> {
         manifest.annotations.insert(TAG.to_owned(), tag.to_owned());
         let index = serde_json::to_vec(&ImageIndex::new(vec![manifest]))?;
-        let mark = br#"{"imageLayoutVersion":"1.0.0"}"#;
-        fs::write_new(&self.directory.join(MARK), mark, MODE)?;
+        fs::write_new(&self.directory.join(MARK), MARK_CONTENT, MODE)?;
         fs::write_new(&self.directory.join(INDEX), &index, MODE)
     }
 }

@@ -6,6 +6,7 @@
 
 mod choose;
 mod connection;
+mod files;
 mod from_index;
 mod key;
 pub mod lock;
@@ -32,6 +33,7 @@ use tracing::{debug, info_span};
 
 pub use choose::{Caller, choose_wheels};
 pub use connection::{Connection, Use, connect};
+pub use files::{WheelOnDisk, on_disk};
 pub use from_index::{SystemWheels, choose_from_index};
 pub use key::Key;
 pub use missing_wheels::{Lacking, Present, present, shortfall, taken};

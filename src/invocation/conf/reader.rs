@@ -324,6 +324,10 @@ allow = 'no'
                 "line 2, column 12: `x` is not a Python version; write it as in `3.11`",
             ),
             (
+                "wheels = ['oci:']",
+                "line 1, column 10: `oci:` is not a wheelhouse: it names no directory",
+            ),
+            (
                 "a = [\n'b'\n'c'\n]",
                 "line 3, column 1: missing comma between array elements, expected `,`",
             ),

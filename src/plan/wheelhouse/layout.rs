@@ -191,10 +191,12 @@ fn sets(layout: &LayoutReference) -> Result<Vec<Set>> {
         failure.hint(hint.unwrap_or_else(|| HOW_TO_COPY.to_owned()))
     })?;
     let mut sets = vec![Set::new()];
-    for layer in manifests
+    // Of two wheels with one name, that of the manifest that was added last is used.
+    let layers = manifests
         .into_iter()
-        .flat_map(|image| image.manifest.layers)
-    {
+        .rev()
+        .flat_map(|image| image.manifest.layers);
+    for layer in layers {
         let name = layer.annotations.get(oci::TITLE);
         let file_name = name.map_or("", String::as_str);
         let name = match parse_name(file_name) {

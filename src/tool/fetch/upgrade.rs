@@ -48,11 +48,11 @@ pub(super) fn run(
         let pip = Pip::of(&here.facts, &options.pip_options, invocation, process)?;
         let of_caller = invocation.wheels.of_caller.iter();
         let of_spec = spec.wheelhouses.iter().map(|placed| &placed.value);
-        let named = of_caller
+        let own = of_caller
             .chain(of_spec)
             .filter_map(WheelhouseReference::directory);
         // pip picks the highest version of all sources, so it does not download present wheels.
-        let directories: Vec<&Path> = named.chain([&*destination]).collect();
+        let directories: Vec<&Path> = own.chain([&*destination]).collect();
         // One call of pip for each system.
         for system in &systems {
             let lines = lines(requirements, system, is_upgraded);

@@ -95,6 +95,11 @@ fn an_unpack_that_is_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn a_push_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::push());
+}
+
+#[test]
 fn a_fetch_that_is_killed_leaves_nothing_in_the_way() {
     sweep(&Scene::fetch());
 }

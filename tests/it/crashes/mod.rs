@@ -157,6 +157,12 @@ impl Scene {
         )
     }
 
+    /// `push` writes an image layout.
+    fn push() -> Self {
+        let words = &["-vpython-tool", "push", "oci:layout:v1", "tool.py"];
+        Self::writing("push", words, |_| {})
+    }
+
     /// `fetch` fills a directory, with a short stub for pip.
     fn fetch() -> Self {
         Self::writing(

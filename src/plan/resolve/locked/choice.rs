@@ -116,7 +116,7 @@ impl<'a> Choice<'a> {
                 wheel: self.wheel,
                 path,
                 shown: wheelhouse.path_in_wheelhouse(&file),
-                digests,
+                digests: Box::new(digests),
             });
         }
         Ok(Err(other.unwrap_or(LockProblem::Missing {

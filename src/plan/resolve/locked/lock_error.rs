@@ -44,7 +44,7 @@ pub(super) enum LockProblem<'a> {
         path: PathBuf,
         /// The path for messages, which ends in the wheel's own name.
         shown: PathBuf,
-        digests: Digests,
+        digests: Box<Digests>,
     },
 }
 
@@ -121,14 +121,14 @@ impl<'a> LockProblem<'a> {
                 wheel,
                 path,
                 shown,
-                digests:
-                    Digests {
-                        name,
-                        found,
-                        locked,
-                    },
+                digests,
                 ..
             } => {
+                let Digests {
+                    name,
+                    found,
+                    locked,
+                } = &**digests;
                 // For a file that is not a wheel, its kind explains more than its digest.
                 if let Some(impostor) = Impostor::at(path) {
                     return format!("`{}` {impostor} ({})", path.display(), wheel.place);

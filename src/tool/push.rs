@@ -1,0 +1,226 @@
+//! `-vpython-tool push oci:DIR[:TAG] [SCRIPT...]`: copies the wheels of specs into an image layout.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use bytesize::ByteSize;
+
+use crate::fs::{self, Digest, Trust};
+use crate::invocation::{Invocation, Target};
+use crate::oci::{self, Descriptor, GrowingLayout, LayoutReference, Manifest, Reference};
+use crate::plan::{self, WheelOnDisk};
+use crate::process::Process;
+use crate::report::{self, Failure};
+use crate::spec::{self, SpecKind};
+use crate::store::Store;
+
+/// The media type of a wheel.
+const WHEEL: &str = "application/zip";
+/// The configuration of a manifest that is not an image.
+const EMPTY: &[u8] = b"{}";
+/// The number of hexadecimal digits in the tag that is derived from the wheels.
+const TAG_DIGITS: usize = 40;
+
+/// Copies the wheels of the specs of a command line into an image layout, and prints the digest of
+/// their manifest. Returns the exit code.
+///
+/// # Errors
+/// The layout cannot be written, or a wheel is missing.
+pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
+    let words = invocation.words.iter().filter(|word| *word != "--");
+    let mut words = words.cloned();
+    let layout = layout(words.next(), process)?;
+    let sources: Vec<OsString> = words.collect();
+    let wheels = wheels(&sources, invocation, process)?;
+    let mut tags = vec![tag(&wheels)];
+    tags.extend(layout.tag.clone());
+    let growing = GrowingLayout::open(&layout.path, &Trust::of_user(process.user))?;
+    let (manifest, new) = add(&wheels, &growing)?;
+    let is_changed = growing.tag(&manifest, &tags)?;
+    report::print(format!("sha256:{}\n", manifest.digest).as_bytes())?;
+    invocation.notice(|| summary(&wheels, &layout, new, is_changed));
+    Ok(0)
+}
+
+/// Returns the layout that the first word names.
+fn layout(word: Option<OsString>, process: &Process) -> Result<LayoutReference> {
+    let example = || {
+        let program = report::program();
+        format!("for example: `{program} -vpython-tool push oci:wheels script.py`")
+    };
+    let Some(word) = word else {
+        let failure = Failure::new("`-vpython-tool push` requires the image layout to write");
+        return Err(failure.hint(example()).into());
+    };
+    let word = word.to_string_lossy();
+    let cannot = || Failure::new(format!("cannot push to `{word}`"));
+    match Reference::parse(&word) {
+        Some(Ok(Reference::Layout(layout))) => Ok(LayoutReference {
+            path: fs::plain_place(process.absolute(&layout.path)),
+            ..layout
+        }),
+        Some(Ok(Reference::Registry(_))) => Err(cannot()
+            .because("it is in a registry, and `push` writes image layouts on disk")
+            .hint(format!(
+                "push to `oci:DIR`, then `skopeo copy oci:DIR:TAG docker:{}`",
+                word.trim_start_matches("oci:")
+            ))
+            .into()),
+        Some(Err(why)) => Err(cannot().because(why).hint(example()).into()),
+        None => Err(cannot()
+            .because("it does not begin with `oci:`")
+            .hint(example())
+            .into()),
+    }
+}
+
+/// Returns the wheels of all specs, sorted by name.
+fn wheels(
+    sources: &[OsString],
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<Vec<WheelOnDisk>> {
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    let mut found: BTreeMap<Digest, WheelOnDisk> = BTreeMap::new();
+    for invocation in command_lines(sources, invocation, process)? {
+        let text = spec::find(&invocation, process)?;
+        if text.kind == SpecKind::None {
+            let failure = Failure::new("there is no spec whose wheels can be pushed");
+            return Err(failure
+                .hint("name a script or a spec after the layout")
+                .into());
+        }
+        let spec = text.parse(process)?;
+        invocation.warn(text.warnings.iter().chain(&spec.warnings));
+        let memo = store.memo_directory();
+        found.extend(plan::on_disk(&spec, &invocation, process, &memo)?);
+    }
+    let mut wheels: Vec<WheelOnDisk> = found.into_values().collect();
+    wheels.sort_by(|one, other| one.file_name.cmp(&other.file_name));
+    if wheels.is_empty() {
+        return Err(Failure::new("there is no wheel to push: the specs require none").into());
+    }
+    for pair in wheels.windows(2) {
+        if let [one, other] = pair
+            && one.file_name == other.file_name
+        {
+            let what = format!("the specs use two wheels `{}`", one.file_name);
+            let files = [one, other].map(|wheel| {
+                let path = wheel.path.display();
+                format!("`{path}` has the sha256 `{}`", wheel.sha256)
+            });
+            let failure = Failure::new(what).because_of(files);
+            return Err(failure.hint("push one spec after the other").into());
+        }
+    }
+    Ok(wheels)
+}
+
+/// Returns a command line for each script or spec; without any, the one that was given.
+fn command_lines(
+    sources: &[OsString],
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<Vec<Invocation>> {
+    if sources.is_empty() {
+        return Ok(vec![Invocation {
+            target: Target::None,
+            ..invocation.clone()
+        }]);
+    }
+    let of_source = |source: &OsString| {
+        let path = PathBuf::from(source);
+        if !fs::look_for(&process.absolute(&path))? {
+            let what = format!("there is no script or spec `{}`", path.display());
+            return Err(Failure::new(what).into());
+        }
+        let mut invocation = invocation.clone();
+        if is_spec(&path) {
+            // Hints name the whole command.
+            let flag = format!("--vpython-spec={}", path.display());
+            invocation.own_words.push(flag.into());
+            invocation.spec = Some(process.absolute(&path));
+            invocation.target = Target::None;
+        } else {
+            invocation.target = Target::Script(path);
+        }
+        Ok(invocation)
+    };
+    sources.iter().map(of_source).collect()
+}
+
+/// Checks whether a file is named like a spec, not like a script.
+fn is_spec(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    [".toml", ".txt", ".vpython", ".vpython3"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+/// The wheels and bytes that a layout lacked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct New {
+    wheels: usize,
+    bytes: u64,
+}
+
+/// Adds the wheels and their manifest, which is not listed yet.
+fn add(wheels: &[WheelOnDisk], layout: &GrowingLayout) -> Result<(Descriptor, New)> {
+    let mut new = New::default();
+    let mut layers = Vec::new();
+    for wheel in wheels {
+        let metadata = fs::metadata(&wheel.path)?;
+        let mut layer = Descriptor {
+            digest: wheel.sha256,
+            size: metadata.map_or(0, |metadata| metadata.len()),
+            ..Descriptor::of(WHEEL, b"")
+        };
+        if layout.add_copy(&layer, &wheel.path)? {
+            new.wheels += 1;
+            new.bytes += layer.size;
+        }
+        let title = (oci::TITLE.to_owned(), wheel.file_name.clone());
+        layer.annotations.extend([title]);
+        layers.push(layer);
+    }
+    let (config, _) = layout.add(oci::media_type::EMPTY, EMPTY)?;
+    let manifest = Manifest {
+        artifact_type: Some(oci::WHEELS_TYPE.to_owned()),
+        ..Manifest::new(config, layers)
+    };
+    let text = serde_json::to_vec(&manifest)?;
+    let (descriptor, _) = layout.add(oci::media_type::MANIFEST, &text)?;
+    let descriptor = Descriptor {
+        artifact_type: Some(oci::WHEELS_TYPE.to_owned()),
+        ..descriptor
+    };
+    Ok((descriptor, new))
+}
+
+/// Returns the tag of a set of wheels: a digest of the lines with their digests, sorted.
+fn tag(wheels: &[WheelOnDisk]) -> String {
+    let mut lines: Vec<String> = wheels
+        .iter()
+        .map(|wheel| format!("{}\n", wheel.sha256))
+        .collect();
+    lines.sort_unstable();
+    let digest = Digest::of(lines.concat().as_bytes()).to_string();
+    format!("lock-{}", &digest[..TAG_DIGITS])
+}
+
+fn summary(wheels: &[WheelOnDisk], layout: &LayoutReference, new: New, is_changed: bool) -> String {
+    let s = if wheels.len() == 1 { "" } else { "s" };
+    let what = match new {
+        New { wheels: 0, .. } if is_changed => "none of them new".to_owned(),
+        New { wheels: 0, .. } => "nothing new".to_owned(),
+        New { wheels, bytes } => format!("{wheels} new, {}", ByteSize::b(bytes)),
+    };
+    let layout = LayoutReference {
+        tag: Some(layout.tag.clone().unwrap_or_else(|| tag(wheels))),
+        path: layout.path.clone(),
+    };
+    format!("{} wheel{s} in `{layout}`: {what}", wheels.len())
+}
