@@ -11,13 +11,15 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::Result;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, MANIFEST, Manifest, Site};
 use super::{LAYOUT_DIRECTORY, Store, path_trust};
 use crate::fs::{self, Digest};
 use crate::plan::Key;
-use crate::report;
+use crate::report::{self, Failure};
 
 /// A shared root that the caller trusts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +91,19 @@ impl SharedRoot {
         let what = format!("cannot use the shared root `{}`", path.display());
         let root = path_trust::check_closed(path, &what, user)?;
         for directory in [layout.clone(), layout.join("envs"), layout.join("wheels")] {
-            if fs::exists(&directory) {
-                path_trust::check_closed(&directory, &what, user)?;
+            if !fs::exists(&directory) {
+                continue;
+            }
+            let stat = path_trust::check_closed(&directory, &what, user)?;
+            // A store that was private has private directories even if its root no longer is.
+            let access = AccessFlags::R_OK | AccessFlags::X_OK;
+            if faccessat(AT_FDCWD, &directory, access, AtFlags::AT_EACCESS).is_err() {
+                let mode = stat.st_mode & 0o7777;
+                let why = format!(
+                    "`{}` is not readable (mode {mode:04o})",
+                    directory.display()
+                );
+                return Err(Failure::new(what).because(why).into());
             }
         }
         // Python 3.14 warns about an interpreter whose path is not normalized.

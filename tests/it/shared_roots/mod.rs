@@ -289,6 +289,23 @@ fn a_directory_that_others_can_read_becomes_a_store_that_they_can_use() {
     "#]],
     );
     assert_eq!(tree(&world.outside("shared")), before);
+    // A store that was private, whose root others can read now.
+    set_mode(&world.outside("shared/v1"), 0o700);
+    run(&["-vpython-tool", "list"], "their/other").expect(
+        0,
+        "0 environments in [WORLD]/their/other: 0 B\n",
+        expect![[r#"
+            vpython: warning: cannot use the shared root `[WORLD]/shared`: `[WORLD]/shared/v1` is not readable (mode 0700)
+        "#]],
+    );
+    let warned = run(&["tool.py"], "their/other");
+    warned.expect(0, "1\n[WORLD]/their/other/v1/envs/[KEY]\n", expect![[r#"
+        vpython: warning: cannot use the shared root `[WORLD]/shared`: `[WORLD]/shared/v1` is not readable (mode 0700)
+    "#]]);
+    set_mode(&world.outside("shared/v1"), 0o755);
+    set_mode(&world.outside("shared/v1/envs"), 0o700);
+    let list = run(&["-vpython-tool", "list"], "their/third");
+    assert_eq!(list.code, Some(0), "{list}");
 }
 
 #[test]
