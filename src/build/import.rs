@@ -58,7 +58,7 @@ fn put_all(directory: &Path, to: &Path) -> Result<()> {
 }
 
 /// Removes everything in a directory.
-fn clear(directory: &Path) -> Result<()> {
+pub(super) fn clear(directory: &Path) -> Result<()> {
     let names = fs::list(directory)?.unwrap_or_default();
     names
         .iter()

@@ -5,6 +5,7 @@
 //! path of the staging directory.
 
 mod activate;
+mod built;
 mod byte_code;
 mod check;
 mod collisions;
@@ -29,13 +30,14 @@ use tracing::{debug, info, info_span};
 use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel, Unavailable};
 use crate::process::Process;
-use crate::report::Progress;
+use crate::report::{self, Progress};
 use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 use byte_code::CompileContext;
 use install::{Layout, Places};
 use link::Linker;
 use unpacked::{Contents, UnpackedWheel};
 
+pub use built::{BuiltWheel, built_wheels};
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_directory;
 pub use check::check;
@@ -259,8 +261,8 @@ fn unpacked(
     in_store(wheel, store, unpack)
 }
 
-/// Returns the unpacked wheel from the store. If it is missing there, it is copied from a shared
-/// root, or else `unpack` unpacks it.
+/// Returns the unpacked wheel from the store. If it is missing there, it comes from a shared root or
+/// a built wheel, or else `unpack` unpacks it.
 fn in_store(
     wheel: &PlannedWheel,
     store: &Store,
@@ -268,7 +270,7 @@ fn in_store(
 ) -> Result<UnpackedWheel> {
     let unpack = |staging: &Path| {
         Ok(UnpackedWheel {
-            contents: match import::from_shared_root(store, wheel.sha256, staging)? {
+            contents: match already_unpacked(wheel, store, staging)? {
                 Some(contents) => contents,
                 None => unpack(staging)?,
             },
@@ -279,4 +281,29 @@ fn in_store(
     store.wheel(&wheel.sha256, &wheel.path, unpack, |directory| {
         UnpackedWheel::load(directory, wheel.sha256)
     })
+}
+
+/// Puts a wheel into the empty directory `to` from where it is unpacked already: a shared root, or
+/// a built wheel. Returns none if there is none that can be used.
+fn already_unpacked(wheel: &PlannedWheel, store: &Store, to: &Path) -> Result<Option<Contents>> {
+    if let Some(contents) = import::from_shared_root(store, wheel.sha256, to)? {
+        return Ok(Some(contents));
+    }
+    let Some(layer) = &wheel.built else {
+        return Ok(None);
+    };
+    match built::extract(layer, wheel, to) {
+        Ok(contents) => Ok(Some(contents)),
+        Err(error) if fs::is_io_failure(&error) => Err(error),
+        // The wheel itself is the next source.
+        Err(error) => {
+            report::warning(&format!(
+                "{}; `{}` is unpacked instead",
+                report::one_line(&error),
+                wheel.file_name()
+            ));
+            import::clear(to)?;
+            Ok(None)
+        }
+    }
 }

@@ -132,6 +132,12 @@ impl Facts {
         })
     }
 
+    /// Returns the name of its byte code, as [`byte_code_version`] does.
+    #[must_use]
+    pub fn byte_code_version(&self) -> Option<String> {
+        byte_code_version(&self.version().to_string())
+    }
+
     /// Checks whether it is a Python 2.
     #[must_use]
     pub fn is_python2(&self) -> bool {
@@ -190,6 +196,24 @@ mod optional_path {
     ) -> Result<Option<PathBuf>, D::Error> {
         Ok(Option::<TextPath>::deserialize(deserializer)?.map(|TextPath(path)| path))
     }
+}
+
+/// Returns a name for the byte code of a version of python, such as `3.11`: all final releases of a
+/// minor version share it. Returns none if the version does not support unchecked byte code.
+#[must_use]
+pub fn byte_code_version(python: &str) -> Option<String> {
+    let version: pep440_rs::Version = python.parse().ok()?;
+    let [major, minor, ..] = *version.release() else {
+        return None;
+    };
+    if (major, minor) < (3, 7) {
+        return None;
+    }
+    Some(if version.is_stable() {
+        format!("{major}.{minor}")
+    } else {
+        version.to_string()
+    })
 }
 
 #[cfg(test)]

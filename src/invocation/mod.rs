@@ -35,7 +35,7 @@ pub use fetching::Fetching;
 pub use flags::{LogLevel, help};
 pub use options::{
     Additions, Check, Compression, Explain, Export, Fetch, ImageOptions, List, Lock, Pack, Prune,
-    Relocate, Unpack, Upgrade,
+    Push, Relocate, Unpack, Upgrade,
 };
 pub use python::Target;
 pub use settings::Setting;

@@ -202,6 +202,14 @@ pub struct Prune {
     pub dry_run: bool,
 }
 
+/// The options of `push`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Push {
+    /// Also copy each wheel unpacked and with byte code for the interpreter, for `lock --built`
+    #[arg(long)]
+    pub built: bool,
+}
+
 /// The options of `relocate`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Relocate {
@@ -230,6 +238,10 @@ pub struct Lock {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
+    /// Pin the built wheels in the spec's image layouts, which launches then use in place of
+    /// unpacking and compiling the wheels
+    #[arg(long)]
+    pub built: bool,
 }
 
 /// The options of `unpack`.

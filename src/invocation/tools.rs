@@ -12,7 +12,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::flags::{self, Arity};
 use super::options::{
-    Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade,
+    Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Push, Relocate, Unpack, Upgrade,
 };
 use super::tool_help::unknown;
 use crate::report::{Failure, nearest, program};
@@ -78,9 +78,9 @@ pub enum Tool {
     /// the spec of the current directory. Prints the digest of their manifest, which gets TAG and a
     /// tag that is derived from the wheels.
     #[command(
-        override_usage = "vpython [vpython flags] -vpython-tool push oci:DIR[:TAG] [SCRIPT...]"
+        override_usage = "vpython [vpython flags] -vpython-tool push oci:DIR[:TAG] [options] [SCRIPT...]"
     )]
-    Push,
+    Push(Push),
     /// Rewrite the absolute paths of an environment that has moved
     ///
     /// For environments of venv, virtualenv and uv. Rewrites scripts, activation, configuration,
@@ -160,7 +160,7 @@ impl Tool {
             Self::Export(_) => Words::DirectoryThenCommandLine,
             Self::Exec => Words::Program,
             Self::List(_) | Self::Prune(_) => Words::None,
-            Self::Completions | Self::Man | Self::Push | Self::Relocate(_) | Self::Unpack(_) => {
+            Self::Completions | Self::Man | Self::Push(_) | Self::Relocate(_) | Self::Unpack(_) => {
                 Words::Operands
             }
             Self::Upgrade(_) => Words::Paths,

@@ -41,6 +41,7 @@ pub fn recalled(
             version: wheel.version.parse().ok()?,
             path: unpacked.join(&wheel.file_name),
             in_layout: None,
+            built: None,
             to_fetch: None,
             size: 0,
             sha256: wheel.sha256,

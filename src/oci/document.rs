@@ -26,6 +26,8 @@ pub mod media_type {
     pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
     /// The configuration of a manifest that is not an image: `{}`.
     pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+    /// An unpacked wheel with byte code, as `push --built` writes it.
+    pub const BUILT: &str = "application/vnd.vpython.built.v1.tar+zstd";
     /// Docker's manifest.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker's list of manifests.

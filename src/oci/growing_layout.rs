@@ -4,6 +4,7 @@
 //! Blobs are written under temporary names, and the list of manifests is replaced last, so that
 //! readers see the old layout or the new one. Concurrent writers take turns.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -107,6 +108,23 @@ impl GrowingLayout {
         let is_new = !self.has(&descriptor)?;
         if is_new {
             self.blobs.add(media_type, bytes)?;
+        }
+        Ok((descriptor, is_new))
+    }
+
+    /// Adds a blob that a function writes. Returns its descriptor, and whether the layout lacked it.
+    ///
+    /// # Errors
+    /// The function fails, or the file cannot be written.
+    pub fn add_by(
+        &self,
+        media_type: &str,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<(Descriptor, bool)> {
+        let (unnamed, descriptor) = self.blobs.write(media_type, write)?;
+        let is_new = !self.has(&descriptor)?;
+        if is_new {
+            self.blobs.name((unnamed, descriptor.clone()))?;
         }
         Ok((descriptor, is_new))
     }

@@ -70,7 +70,7 @@ impl NewLayout {
     }
 
     /// Writes a blob without a name: that is known when its last byte is.
-    fn write(
+    pub(super) fn write(
         &self,
         media_type: &str,
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
@@ -94,7 +94,10 @@ impl NewLayout {
     }
 
     /// Gives a blob its name.
-    fn name(&self, (unnamed, descriptor): (NamedTempFile, Descriptor)) -> Result<Descriptor> {
+    pub(super) fn name(
+        &self,
+        (unnamed, descriptor): (NamedTempFile, Descriptor),
+    ) -> Result<Descriptor> {
         let path = self.blob_path(&descriptor.digest);
         fs::set_mode(unnamed.path(), MODE)?;
         unnamed

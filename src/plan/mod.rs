@@ -4,6 +4,7 @@
 //! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
 //! stamps that it would get the same plan.
 
+mod built;
 mod choose;
 mod connection;
 mod files;
@@ -31,6 +32,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
+pub use built::{BUILT_FORM, BuiltLayer, FORM, PYTHON, WHEEL, in_layouts};
 pub use choose::{Caller, choose_wheels};
 pub use connection::{Connection, Use, connect};
 pub use files::{WheelOnDisk, on_disk};
@@ -90,6 +92,8 @@ pub struct PlannedWheel {
     pub path: PathBuf,
     /// The image layout that it is in, where the file has no name of its own; `None` elsewhere.
     pub in_layout: Option<InLayout>,
+    /// An archive with its files and byte code, to use in place of unpacking and compiling it.
+    pub built: Option<BuiltLayer>,
     /// Where to download it from; `None` for a local file.
     pub to_fetch: Option<FileToFetch>,
     /// Its size in bytes.
@@ -333,10 +337,11 @@ pub fn make(
     let interpreter = interpreter?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
     // With both at hand, select the wheels.
-    let ((wheels, unavailable), connection) = match listed.transpose()? {
+    let ((mut wheels, unavailable), connection) = match listed.transpose()? {
         Some(listed) => choose::choose_or_fetch(listed, spec, &interpreter, caller, evidence)?,
         None => ((Vec::new(), None), None),
     };
+    built::attach(&mut wheels, spec, invocation, &interpreter);
     let plan = Plan {
         interpreter,
         wheels,

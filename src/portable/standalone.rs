@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::include::{self, Included};
 use super::interpreter_copy;
-use crate::build::{self, Sharing};
+use crate::build::{self, BuiltWheel, Sharing};
 use crate::fs::Digest;
 use crate::invocation::{Additions, Invocation};
 use crate::launch::{self, Decided, Log};
@@ -61,6 +61,18 @@ impl<'a> Standalone<'a> {
     pub fn add_pip(&mut self) -> Result<()> {
         let memo = self.store.memo_directory();
         plan::add_pip(&mut self.plan, &self.spec, self.invocation, &memo)
+    }
+
+    /// Returns the wheels with the byte code for the interpreter, in the plan's order.
+    ///
+    /// # Errors
+    /// A wheel cannot be fetched, unpacked or compiled.
+    pub fn built_wheels(&self) -> Result<Vec<BuiltWheel>> {
+        let memo = self.store.memo_directory();
+        let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
+        self.invocation
+            .warn(&build::fetch(&self.plan, &self.store, connect)?.warnings);
+        build::built_wheels(&self.plan, &self.store, self.process)
     }
 
     /// Returns the root of the store that the environment is built from.

@@ -46,7 +46,7 @@ pub use location::{Located, Location, Origin, STANDARD_INPUT};
 pub use marker_tree::extras;
 pub use packages::{Dependencies, Packages, Requested, Requirements};
 pub use platform::{Platform, System, Target, TargetPython};
-pub use pylock::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker};
+pub use pylock::{Basis, BuiltPins, Lock, LockForm, LockedPackage, LockedWheel, Marker};
 pub use python::{PythonDefault, PythonRange};
 pub use requirement::{parse_marker, parse_requirement};
 pub use system_packages::SystemPackages;

@@ -49,7 +49,7 @@ pub fn run(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i3
         Tool::Lock(options) => lock::run(options, invocation, process),
         Tool::Man => documents::man(&invocation.words, process),
         Tool::Pack(options) => pack::run(options, invocation, process),
-        Tool::Push => push::run(invocation, process),
+        Tool::Push(options) => push::run(options, invocation, process),
         Tool::Prune(options) => prune::run(options, invocation, process),
         Tool::Relocate(options) => relocate::run(options, &invocation.words, invocation, process),
         Tool::Unpack(options) => unpack::run(options, invocation, process),

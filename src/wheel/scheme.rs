@@ -89,6 +89,11 @@ impl Destination {
 }
 
 /// Rejects a name that is not a relative path of plain names in every unzip program.
+/// Returns whether a path consists of plain names, as a member of a wheel must.
+pub fn is_plain(path: &str) -> bool {
+    check_name(path).is_ok()
+}
+
 fn check_name(member: &str) -> Result<()> {
     let is_plain = |path: &Path| {
         path.components()

@@ -7,26 +7,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::version_name;
 use super::wheel::{directory_in, size_of_sources};
 use crate::build::install::{Layout, Places};
 use crate::build::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
+use crate::interpreter::byte_code_version;
 use crate::store::Manifest;
 
 /// The file with the list of a byte code directory.
-pub(super) const LIST: &str = "byte-code.json";
+pub(in crate::build) const LIST: &str = "byte-code.json";
 
 /// The byte code of a wheel.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ByteCode {
+pub(in crate::build) struct ByteCode {
     /// Its files.
     pub files: Vec<CodeFile>,
 }
 
 /// A file of byte code.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct CodeFile {
+pub(in crate::build) struct CodeFile {
     /// Its path, relative to the byte code directory and to site-packages.
     pub path: String,
     /// Its digest, as a column of RECORD.
@@ -39,6 +39,13 @@ impl ByteCode {
     /// Reads the list in a directory.
     pub fn read(directory: &Path) -> Result<Self> {
         fs::read_own_json(&directory.join(LIST))
+    }
+
+    /// Returns the paths of its files, sorted.
+    pub fn paths(&self) -> Vec<String> {
+        let mut paths: Vec<String> = self.files.iter().map(|file| file.path.clone()).collect();
+        paths.sort_unstable();
+        paths
     }
 
     /// Reads the list, and checks the sizes of the files, which detects truncated ones.
@@ -75,7 +82,7 @@ impl Listed {
     /// An I/O failure prevents finding out whether a list exists.
     pub fn read(manifest: &Manifest, wheels: &[UnpackedWheel]) -> Result<Self> {
         let mut listed = Self::default();
-        let Some(version) = version_name(&manifest.python) else {
+        let Some(version) = byte_code_version(&manifest.python) else {
             return Ok(listed);
         };
         for wheel in wheels.iter().filter(|wheel| size_of_sources(wheel) > 0) {

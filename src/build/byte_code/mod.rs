@@ -47,15 +47,16 @@ use super::unpacked::UnpackedWheel;
 use super::venv::DIRECTORY_MODE;
 use super::workers;
 use crate::fs;
-use crate::interpreter::Facts;
+use crate::interpreter::{Facts, byte_code_version};
 use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
-pub(super) use list::Listed;
+pub(super) use list::{ByteCode, LIST as CODE_LIST, Listed};
 pub(super) use python2::compile_modules;
 
 use compiler::{Compiler, NoCompiler};
-use list::{ByteCode, CodeFile, belonging};
+use list::{CodeFile, belonging};
+pub(super) use wheel::{DIRECTORY_PREFIX, directory_in};
 use wheel::{module, of_wheel, parts, size_of_sources, sources, write_code};
 
 /// Adds byte code to a complete environment that has none yet. Byte code only makes the first
@@ -102,7 +103,7 @@ pub(super) fn add_to_staged(
     if interpreter.is_python2() {
         return ignore_unsupported(python2::compile_all(&site, &interpreter.executable));
     }
-    let Some(version) = version_name(&interpreter.version().to_string()) else {
+    let Some(version) = byte_code_version(&interpreter.version().to_string()) else {
         return Ok(());
     };
     let layout = Layout::of(interpreter);
@@ -136,7 +137,7 @@ pub(super) struct CompileContext<'a> {
 /// # Errors
 /// The directory cannot be read or written.
 pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Process) -> Result<()> {
-    if version_name(&interpreter.version().to_string()).is_none() {
+    if byte_code_version(&interpreter.version().to_string()).is_none() {
         return Ok(());
     }
     // Collect the sources with their sizes.
@@ -210,7 +211,7 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
         )
         .map(|()| true);
     }
-    let Some(version) = version_name(&manifest.python) else {
+    let Some(version) = byte_code_version(&manifest.python) else {
         return Ok(false);
     };
     let _umask = fs::PlainUmask::set();
@@ -244,7 +245,7 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
 }
 
 /// Returns the byte code of wheels, each with its directory.
-fn compile_all(
+pub(super) fn compile_all(
     wheels: &[UnpackedWheel],
     version: &str,
     interpreter: &Path,
@@ -264,23 +265,6 @@ fn compile_all(
     let progress = Progress::start("compiling", total);
     workers::in_order(&wheels, |wheel| {
         of_wheel(wheel, version, &compiler, context.store, &progress)
-    })
-}
-
-/// Returns a name for the byte code of a Python version; none if the version does not support
-/// unchecked byte code. All final releases of a minor version share it.
-fn version_name(python: &str) -> Option<String> {
-    let version: pep440_rs::Version = python.parse().ok()?;
-    let [major, minor, ..] = *version.release() else {
-        return None;
-    };
-    if (major, minor) < (3, 7) {
-        return None;
-    }
-    Some(if version.is_stable() {
-        format!("{major}.{minor}")
-    } else {
-        version.to_string()
     })
 }
 
@@ -341,7 +325,7 @@ mod tests {
             ("x", None),
         ];
         for (python, expected) in rows {
-            assert_eq!(version_name(python).as_deref(), expected);
+            assert_eq!(byte_code_version(python).as_deref(), expected);
         }
     }
 }

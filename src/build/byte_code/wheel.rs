@@ -20,14 +20,14 @@ use crate::wheel::record;
 use crate::wheel::scheme::Scheme;
 
 /// The prefix of byte code directories in an unpacked wheel.
-const DIRECTORY_PREFIX: &str = "byte-code-";
+pub(in crate::build) const DIRECTORY_PREFIX: &str = "byte-code-";
 /// The number of source bytes that one process compiles: about a second's work.
 const PART: u64 = 1 << 20;
 /// The weight of a byte of a name: the length of a command line is limited.
 const NAME: u64 = 16;
 
 /// Returns the directory for the byte code of a wheel, in the unpacked wheel.
-pub(super) fn directory_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
+pub(in crate::build) fn directory_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
     wheel.directory.join(format!("{DIRECTORY_PREFIX}{version}"))
 }
 

@@ -35,6 +35,7 @@ fn wheel(path: &Path, members: &[(&str, &[u8])]) -> PlannedWheel {
         version: "1".parse().unwrap(),
         path: path.to_path_buf(),
         in_layout: None,
+        built: None,
         to_fetch: None,
         size: path.metadata().unwrap().len(),
         sha256: Digest::of_file(path, drop).unwrap(),

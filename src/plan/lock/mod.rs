@@ -22,7 +22,8 @@ use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
 use crate::spec::{
-    Basis, Located, Location, Lock, LockForm, Packages, PythonRange, Requirements, Spec, SpecText,
+    Basis, BuiltPins, Located, Location, Lock, LockForm, LockedPackage, LockedWheel, Packages,
+    PythonRange, Requirements, Spec, SpecText,
 };
 use identity::Identity;
 
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub before: Option<&'a Lock>,
     /// The parts of it to upgrade.
     pub upgraded: Upgraded<'a>,
+    /// The built wheels to pin, as far as the lock has their wheels.
+    pub built: &'a BuiltPins,
 }
 
 /// The parts of an existing lock that are upgraded.
@@ -109,6 +112,7 @@ pub fn make(
         line: 1,
         column: 1,
     };
+    let packages = packages::of(&plans, request.spec, &mut wheelhouse, &place)?;
     let lock = Lock {
         form: LockForm::Pylock,
         path: path.to_path_buf(),
@@ -117,7 +121,8 @@ pub fn make(
             place: place.clone(),
         }),
         environments: identity::environments(&plans, &place),
-        packages: packages::of(&plans, request.spec, &mut wheelhouse, &place)?,
+        built: built_of(&packages, request.built),
+        packages,
         basis: Some(Basis::of(request.text, request.spec, requirements)),
         bound: None,
         warnings: Vec::new(),
@@ -125,6 +130,16 @@ pub fn make(
     evidence.warnings.extend(wheelhouse.remarks_on_indexes());
     wheelhouse.remember();
     Ok((lock, evidence.warnings))
+}
+
+/// Returns the pins of the wheels in these packages.
+fn built_of(packages: &[Located<LockedPackage>], pins: &BuiltPins) -> BuiltPins {
+    let wheels = packages.iter().flat_map(|package| &package.value.wheels);
+    let pin = |wheel: &Located<LockedWheel>| {
+        let sha256 = wheel.value.sha256;
+        Some((sha256, pins.get(&sha256)?.clone()))
+    };
+    wheels.filter_map(pin).collect()
 }
 
 /// Returns the interpreter of the existing lock if it still satisfies the spec, or else the spec's.

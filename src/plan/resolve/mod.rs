@@ -272,6 +272,7 @@ fn plan(
             version: name.version.clone(),
             path,
             in_layout,
+            built: None,
             to_fetch,
             size: stamp.map(|stamp| stamp.size).or(in_index).unwrap_or(0),
             sha256,

@@ -6,6 +6,7 @@
 //! selects the packages for an interpreter and locates their files.
 
 mod bind;
+mod built;
 mod inputs;
 mod marker;
 mod name;
@@ -26,6 +27,7 @@ use crate::fs::{Digest, LongDigest};
 use crate::report::{Failure, program, shell_word};
 
 pub(super) use bind::bind;
+pub use built::BuiltPins;
 pub use inputs::Basis;
 pub(super) use name::is_lock;
 pub(super) use raw::file_name;
@@ -46,6 +48,8 @@ pub struct Lock {
     pub packages: Vec<Located<LockedPackage>>,
     /// The inputs that it was made from, if vpython made it.
     pub basis: Option<Basis>,
+    /// The built wheels that may be used in place of wheels.
+    pub built: BuiltPins,
     /// The spec that it belongs to; `None` if the lock file is the spec itself.
     pub bound: Option<Bound>,
     /// Warnings, one sentence each, with the location.

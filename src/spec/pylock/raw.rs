@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
-use super::Basis;
+use super::{Basis, BuiltPins, built};
 
 /// The keys that decide what is installed.
 #[derive(Deserialize)]
@@ -27,7 +27,15 @@ pub(super) struct RawLock {
 
 #[derive(Default, Deserialize)]
 pub(super) struct RawTools {
-    pub(super) vpython: Option<Basis>,
+    pub(super) vpython: Option<RawTool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawTool {
+    #[serde(flatten)]
+    pub(super) basis: Basis,
+    #[serde(default, deserialize_with = "built::deserialize")]
+    pub(super) built: BuiltPins,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::raw::{RawFile, RawLock, RawPackage, RawVersion, is_wheel_name};
 use super::text::LockText;
-use super::{Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
+use super::{BuiltPins, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
 use crate::spec::{IndexUrl, Located, SpecText};
 
@@ -67,13 +67,18 @@ impl Reader<'_> {
             .collect();
         let path = self.toml.text.origin.file.clone().unwrap_or_default();
         let form = LockForm::Pylock;
+        let (basis, built) = match raw.tool.vpython {
+            Some(tool) => (Some(tool.basis), tool.built),
+            None => (None, BuiltPins::new()),
+        };
         Some(Lock {
             form,
             path,
             requires_python,
             environments,
             packages,
-            basis: raw.tool.vpython,
+            basis,
+            built,
             bound: None,
             warnings: Vec::new(),
         })

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml_writer::{ToTomlValue, TomlStringBuilder};
 
-use super::{Basis, Lock, LockedPackage, LockedWheel};
+use super::{Basis, Lock, LockedPackage, LockedWheel, built};
 
 /// The beginning of the file; the first line is for human readers.
 const HEAD: &str = "\
@@ -47,6 +47,7 @@ impl Lock {
                 .map(|locked| package(&locked.value, directory)),
         );
         text.extend(self.basis.as_ref().map(basis));
+        text += &built::to_text(&self.built);
         text
     }
 }

@@ -123,6 +123,7 @@ impl Reader<'_> {
             environments,
             packages: packages.collect(),
             basis: None,
+            built: crate::spec::BuiltPins::new(),
             bound: None,
             warnings: Vec::new(),
         };

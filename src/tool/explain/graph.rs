@@ -244,6 +244,7 @@ mod tests {
             version: Version::new([1]),
             path: format!("{name}-1-py3-none-any.whl").into(),
             in_layout: None,
+            built: None,
             to_fetch: None,
             size: 0,
             sha256: Digest::of(b""),

@@ -33,6 +33,13 @@ pub(super) fn between(
     let packages = changed_packages(Some(before), after);
     let files = changed_files(before, after);
     changes.extend(packages.into_iter().chain(files));
+    if before.built != after.built {
+        let [old, new] = [before, after].map(|lock| {
+            let layers: usize = lock.built.values().map(BTreeMap::len).sum();
+            layers
+        });
+        changes.push(format!("built wheels: {new} are pinned, {old} were"));
+    }
     if changes.is_empty() && *content != after.to_text() {
         changes.push("its formatting differs from what vpython writes".to_owned());
     }

@@ -10,6 +10,7 @@ use pep508_rs::PackageName;
 
 use crate::fs;
 use crate::invocation::{self, Invocation, Target};
+use crate::plan;
 use crate::plan::lock::{Request, Upgraded, make};
 use crate::process::Process;
 use crate::report::{self, Failure, nearest};
@@ -51,11 +52,18 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     };
     let kept = before.as_ref().map(|(lock, _)| lock).or(of_uv.as_ref());
     // Resolve the spec, and print how the lock file changes.
+    // The pins of an existing lock stay for the wheels that it still has.
+    let built = if options.built {
+        plan::in_layouts(&spec, invocation)?
+    } else {
+        kept.map(|lock| lock.built.clone()).unwrap_or_default()
+    };
     let request = Request {
         text: &text,
         spec: &spec,
         before: kept,
         upgraded,
+        built: &built,
     };
     let made = make(
         &request,

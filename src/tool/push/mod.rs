@@ -1,5 +1,7 @@
 //! `-vpython-tool push oci:DIR[:TAG] [SCRIPT...]`: copies the wheels of specs into an image layout.
 
+mod built;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,13 +10,14 @@ use anyhow::Result;
 use bytesize::ByteSize;
 
 use crate::fs::{self, Digest, Trust};
-use crate::invocation::{Invocation, Target};
+use crate::invocation::{Invocation, Push, Target};
 use crate::oci::{self, Descriptor, GrowingLayout, LayoutReference, Manifest, Reference};
 use crate::plan::{self, WheelOnDisk};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::{self, SpecKind};
 use crate::store::Store;
+use built::Named;
 
 /// The media type of a wheel.
 const WHEEL: &str = "application/zip";
@@ -28,19 +31,32 @@ const TAG_DIGITS: usize = 40;
 ///
 /// # Errors
 /// The layout cannot be written, or a wheel is missing.
-pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
+pub fn run(options: &Push, invocation: &Invocation, process: &Process) -> Result<i32> {
     let words = invocation.words.iter().filter(|word| *word != "--");
     let mut words = words.cloned();
     let layout = layout(words.next(), process)?;
     let sources: Vec<OsString> = words.collect();
-    let wheels = wheels(&sources, invocation, process)?;
-    let mut tags = vec![tag(&wheels)];
-    tags.extend(layout.tag.clone());
+    let command_lines = command_lines(&sources, invocation, process)?;
+    let wheels = wheels(&command_lines, process)?;
+    // To compile takes time, in which others may add to the layout.
+    let built = if options.built {
+        built::build(&command_lines, process)?
+    } else {
+        BTreeMap::new()
+    };
     let growing = GrowingLayout::open(&layout.path, &Trust::of_user(process.user))?;
-    let (manifest, new) = add(&wheels, &growing)?;
+    let (layers, new) = add(&wheels, built.values(), &growing)?;
+    let own_tag = tag(&layers);
+    let mut tags = vec![own_tag.clone()];
+    tags.extend(layout.tag.clone());
+    let manifest = add_manifest(layers, &growing)?;
     let is_changed = growing.tag(&manifest, &tags)?;
     report::print(format!("sha256:{}\n", manifest.digest).as_bytes())?;
-    invocation.notice(|| summary(&wheels, &layout, new, is_changed));
+    let shown = LayoutReference {
+        tag: Some(layout.tag.clone().unwrap_or(own_tag)),
+        ..layout
+    };
+    invocation.notice(|| summary(wheels.len(), built.len(), &shown, new, is_changed));
     Ok(0)
 }
 
@@ -77,16 +93,12 @@ fn layout(word: Option<OsString>, process: &Process) -> Result<LayoutReference> 
 }
 
 /// Returns the wheels of all specs, sorted by name.
-fn wheels(
-    sources: &[OsString],
-    invocation: &Invocation,
-    process: &Process,
-) -> Result<Vec<WheelOnDisk>> {
-    let store = Store::open(invocation, process)?;
-    store.prepare()?;
+fn wheels(command_lines: &[Invocation], process: &Process) -> Result<Vec<WheelOnDisk>> {
     let mut found: BTreeMap<Digest, WheelOnDisk> = BTreeMap::new();
-    for invocation in command_lines(sources, invocation, process)? {
-        let text = spec::find(&invocation, process)?;
+    for invocation in command_lines {
+        let store = Store::open(invocation, process)?;
+        store.prepare()?;
+        let text = spec::find(invocation, process)?;
         if text.kind == SpecKind::None {
             let failure = Failure::new("there is no spec whose wheels can be pushed");
             return Err(failure
@@ -96,7 +108,7 @@ fn wheels(
         let spec = text.parse(process)?;
         invocation.warn(text.warnings.iter().chain(&spec.warnings));
         let memo = store.memo_directory();
-        found.extend(plan::on_disk(&spec, &invocation, process, &memo)?);
+        found.extend(plan::on_disk(&spec, invocation, process, &memo)?);
     }
     let mut wheels: Vec<WheelOnDisk> = found.into_values().collect();
     wheels.sort_by(|one, other| one.file_name.cmp(&other.file_name));
@@ -167,8 +179,22 @@ struct New {
     bytes: u64,
 }
 
-/// Adds the wheels and their manifest, which is not listed yet.
-fn add(wheels: &[WheelOnDisk], layout: &GrowingLayout) -> Result<(Descriptor, New)> {
+impl New {
+    /// Counts a blob if it is new.
+    fn count(&mut self, layer: &Descriptor, is_new: bool) {
+        if is_new {
+            self.wheels += 1;
+            self.bytes += layer.size;
+        }
+    }
+}
+
+/// Adds the wheels. Returns their descriptors, those of built wheels last.
+fn add<'a>(
+    wheels: &[WheelOnDisk],
+    built: impl Iterator<Item = &'a Named>,
+    layout: &GrowingLayout,
+) -> Result<(Vec<Descriptor>, New)> {
     let mut new = New::default();
     let mut layers = Vec::new();
     for wheel in wheels {
@@ -178,14 +204,22 @@ fn add(wheels: &[WheelOnDisk], layout: &GrowingLayout) -> Result<(Descriptor, Ne
             size: metadata.map_or(0, |metadata| metadata.len()),
             ..Descriptor::of(WHEEL, b"")
         };
-        if layout.add_copy(&layer, &wheel.path)? {
-            new.wheels += 1;
-            new.bytes += layer.size;
-        }
+        let is_new = layout.add_copy(&layer, &wheel.path)?;
+        new.count(&layer, is_new);
         let title = (oci::TITLE.to_owned(), wheel.file_name.clone());
         layer.annotations.extend([title]);
         layers.push(layer);
     }
+    for named in built {
+        let (layer, is_new) = built::add(named, layout)?;
+        new.count(&layer, is_new);
+        layers.push(layer);
+    }
+    Ok((layers, new))
+}
+
+/// Adds the manifest of these layers, which is not listed yet.
+fn add_manifest(layers: Vec<Descriptor>, layout: &GrowingLayout) -> Result<Descriptor> {
     let (config, _) = layout.add(oci::media_type::EMPTY, EMPTY)?;
     let manifest = Manifest {
         artifact_type: Some(oci::WHEELS_TYPE.to_owned()),
@@ -193,34 +227,41 @@ fn add(wheels: &[WheelOnDisk], layout: &GrowingLayout) -> Result<(Descriptor, Ne
     };
     let text = serde_json::to_vec(&manifest)?;
     let (descriptor, _) = layout.add(oci::media_type::MANIFEST, &text)?;
-    let descriptor = Descriptor {
+    Ok(Descriptor {
         artifact_type: Some(oci::WHEELS_TYPE.to_owned()),
         ..descriptor
-    };
-    Ok((descriptor, new))
+    })
 }
 
 /// Returns the tag of a set of wheels: a digest of the lines with their digests, sorted.
-fn tag(wheels: &[WheelOnDisk]) -> String {
-    let mut lines: Vec<String> = wheels
+fn tag(layers: &[Descriptor]) -> String {
+    let mut lines: Vec<String> = layers
         .iter()
-        .map(|wheel| format!("{}\n", wheel.sha256))
+        .map(|layer| format!("{}\n", layer.digest))
         .collect();
     lines.sort_unstable();
     let digest = Digest::of(lines.concat().as_bytes()).to_string();
     format!("lock-{}", &digest[..TAG_DIGITS])
 }
 
-fn summary(wheels: &[WheelOnDisk], layout: &LayoutReference, new: New, is_changed: bool) -> String {
-    let s = if wheels.len() == 1 { "" } else { "s" };
+/// Describes the `count` wheels that were pushed, of which `built` are built too.
+fn summary(
+    count: usize,
+    built: usize,
+    layout: &LayoutReference,
+    new: New,
+    is_changed: bool,
+) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    let also = if built == 0 {
+        String::new()
+    } else {
+        format!(" and {built} built")
+    };
     let what = match new {
         New { wheels: 0, .. } if is_changed => "none of them new".to_owned(),
         New { wheels: 0, .. } => "nothing new".to_owned(),
         New { wheels, bytes } => format!("{wheels} new, {}", ByteSize::b(bytes)),
     };
-    let layout = LayoutReference {
-        tag: Some(layout.tag.clone().unwrap_or_else(|| tag(wheels))),
-        path: layout.path.clone(),
-    };
-    format!("{} wheel{s} in `{layout}`: {what}", wheels.len())
+    format!("{count} wheel{s}{also} in `{layout}`: {what}")
 }

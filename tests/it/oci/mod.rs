@@ -1,5 +1,6 @@
 //! Image layouts on disk as wheelhouses: read by launches, and written by `push`.
 
+mod built;
 mod push;
 mod wheelhouse;
 

@@ -340,6 +340,7 @@ fn wheel(directory: &Path, bytes: &[u8]) -> Result<()> {
         version,
         path,
         in_layout: None,
+        built: None,
         to_fetch: None,
         size: bytes.len() as u64,
         sha256,

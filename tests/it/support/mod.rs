@@ -20,7 +20,7 @@ pub use package_index::{Listed, PackageIndex};
 pub use python::Python;
 pub use snapshot::Expected;
 pub use wheel::{Fault, Wheel, planned};
-pub use world::{MOUNTS, VPYTHON, World, interpreter_warning, tree, write_with_mode};
+pub use world::{MOUNTS, VPYTHON, World, files, interpreter_warning, tree, write_with_mode};
 
 /// Reports on standard error that the running test, or a part of it, is skipped. The text bypasses
 /// libtest, which shows the output of a test only if it fails.

@@ -356,6 +356,7 @@ pub fn planned(path: &Path, bytes: &[u8]) -> PlannedWheel {
         version: "1".parse().unwrap(),
         path: path.to_path_buf(),
         in_layout: None,
+        built: None,
         to_fetch: None,
         size: bytes.len() as u64,
         sha256: vpython::testing::fs::Digest::of(bytes),

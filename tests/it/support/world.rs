@@ -1,5 +1,6 @@
 //! A world: a temporary directory with its own home, store, working directory and `PATH`.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
@@ -265,6 +266,26 @@ fn list(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
+}
+
+/// The files and links below a directory, each with its permission bits and its content or target.
+pub fn files(directory: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
+    let entries = walkdir::WalkDir::new(directory).into_iter();
+    let entries = entries.map(|entry| entry.unwrap());
+    entries
+        .filter(|entry| !entry.file_type().is_dir())
+        .map(|entry| {
+            let name = entry.path().strip_prefix(directory).unwrap();
+            let content = if entry.path_is_symlink() {
+                let target = std::fs::read_link(entry.path()).unwrap();
+                target.into_os_string().into_encoded_bytes()
+            } else {
+                std::fs::read(entry.path()).unwrap()
+            };
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o7777;
+            (name.to_string_lossy().into_owned(), (mode, content))
+        })
+        .collect()
 }
 
 /// Everything below a directory, a line each: path, kind and permission bits, size, and time of the

@@ -173,6 +173,7 @@ impl<'a> Choice<'a> {
                 .clone()
                 .unwrap_or_else(|| lock.path.with_file_name(file_name)),
             in_layout: None,
+            built: None,
             to_fetch: None,
             size: size.unwrap_or_default(),
             sha256: *sha256,

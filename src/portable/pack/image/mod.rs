@@ -100,7 +100,7 @@ fn image(
     let base = open_base(request, interpreter)?;
     let below = base.as_ref().map_or(0, Base::layer_count);
     let owners = Owners::find(contents, &interpreter.site_packages)?;
-    let layers = split::layers(contents, &owners, request.layers(below)?)?;
+    let layers = split::layers(contents, &owners, request.layers(below)?);
     if let Some(base) = &base {
         base.copy_layers(layout)?;
     }

@@ -4,8 +4,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
-use anyhow::Result;
-
 use super::owner::{Owner, Owners};
 use super::{Contents, LAYER, SKELETON, WHEEL};
 use crate::portable::manifest::ListedWheel;
@@ -26,7 +24,7 @@ pub(super) fn layers<'a>(
     contents: &'a Contents,
     owners: &'a Owners<'_>,
     count: usize,
-) -> Result<Vec<Layer<'a>>> {
+) -> Vec<Layer<'a>> {
     let mut parts: BTreeMap<Part, Vec<&Member>> = BTreeMap::new();
     let wheels = &contents.manifest.wheels;
     let members = &contents.manifest.members;
@@ -73,7 +71,7 @@ pub(super) fn layers<'a>(
             items: items(contents, owners, part, &members),
         }
     };
-    Ok(parts.into_iter().map(layer).collect())
+    parts.into_iter().map(layer).collect()
 }
 
 /// Returns the members of a layer with the directories that contain them.

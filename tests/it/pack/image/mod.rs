@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{is_alive, pack, world};
-use crate::support::{Wheel, World};
+use crate::support::{Wheel, World, files};
 
 /// A blob of a layout in a directory.
 fn blob(layout: &Path, digest: &Value) -> Vec<u8> {
@@ -217,7 +217,7 @@ fn unpack_creates_the_environment_of_an_image() {
     let unpack = |source: &str, to: &str| {
         let outcome = world.vpython(["-vpython-tool", "unpack", source, to]).run();
         outcome.expect(0, &format!("[WORLD]/work/{to}\n"), "");
-        tree(&world.path(to))
+        files(&world.path(to))
     };
     let expected = unpack("app.tar", "from-tar");
     is_alive(&world.path("from-tar"));
@@ -237,25 +237,6 @@ fn unpack_creates_the_environment_of_an_image() {
         );
         assert_eq!(unpack(&format!("oci:{file}:latest"), "again"), expected);
     }
-}
-
-/// The files of a directory with their contents or targets.
-fn tree(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(directory).into_iter();
-    entries
-        .map(|entry| entry.unwrap())
-        .filter(|entry| !entry.file_type().is_dir())
-        .map(|entry| {
-            let name = entry.path().strip_prefix(directory).unwrap();
-            let content = if entry.path_is_symlink() {
-                let target = std::fs::read_link(entry.path()).unwrap();
-                target.into_os_string().into_encoded_bytes()
-            } else {
-                std::fs::read(entry.path()).unwrap()
-            };
-            (name.to_string_lossy().into_owned(), content)
-        })
-        .collect()
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! Built wheels in image layouts: archives with the files of a wheel and its byte code for one
+//! version of python, which `push --built` has put there.
+//!
+//! Whoever makes such an archive decides what python runs, as with a wheel. So one is used only if
+//! the lock pins its digest.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::PlannedWheel;
+use crate::fs::{self, Digest};
+use crate::interpreter::Facts;
+use crate::invocation::{Invocation, WheelhouseReference};
+use crate::oci::{self, Descriptor, Layout, LayoutReference, media_type};
+use crate::spec::{BuiltPins, Packages, Spec};
+
+/// The annotation of a built wheel with the digest of its wheel.
+pub const WHEEL: &str = "vpython.wheel.digest";
+/// The annotation of a built wheel with the version of python that its byte code is for.
+pub const PYTHON: &str = "vpython.python";
+/// The annotation of a built wheel with the version of its form.
+pub const FORM: &str = "vpython.built.form";
+/// The version of the form of built wheels. Increment it with each change to what one contains.
+pub const BUILT_FORM: u32 = 1;
+
+/// A built wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltLayer {
+    /// The archive.
+    pub path: PathBuf,
+    /// Its digest.
+    pub digest: Digest,
+    /// The version of python that its byte code is for, such as `3.11`.
+    pub python: String,
+}
+
+/// Adds the built wheels that the lock of a spec pins, as far as they are at hand.
+pub(super) fn attach(
+    wheels: &mut [PlannedWheel],
+    spec: &Spec,
+    invocation: &Invocation,
+    interpreter: &Facts,
+) {
+    let Packages::Locked(lock) = &spec.packages else {
+        return;
+    };
+    let Some(python) = interpreter.byte_code_version() else {
+        return;
+    };
+    let layouts: Vec<&LayoutReference> = layouts(spec, invocation).collect();
+    for wheel in wheels {
+        let layer =
+            |layers: &std::collections::BTreeMap<String, Digest>| layers.get(&python).copied();
+        let Some(digest) = lock.built.get(&wheel.sha256).and_then(layer) else {
+            continue;
+        };
+        let paths = layouts.iter().map(|layout| blob(&layout.path, &digest));
+        wheel.built = paths
+            .into_iter()
+            .find(|path| fs::is_file(path))
+            .map(|path| BuiltLayer {
+                path,
+                digest,
+                python: python.clone(),
+            });
+    }
+}
+
+/// Returns the built wheels in the image layouts of a spec and its caller.
+///
+/// # Errors
+/// A layout cannot be read.
+pub fn in_layouts(spec: &Spec, invocation: &Invocation) -> Result<BuiltPins> {
+    let mut pins = BuiltPins::new();
+    for reference in layouts(spec, invocation) {
+        let layout = Layout::open(&reference.path)?;
+        let manifests = layout.artifacts(oci::WHEELS_TYPE, reference.tag.as_deref())?;
+        let layers = manifests.iter().flat_map(|image| &image.manifest.layers);
+        for layer in layers {
+            if let Some((wheel, python)) = built_of(layer) {
+                // The first layout wins, as with wheels.
+                let of_wheel = pins.entry(wheel).or_default();
+                of_wheel.entry(python).or_insert(layer.digest);
+            }
+        }
+    }
+    Ok(pins)
+}
+
+/// Returns the wheel and the version of python of a layer that is a built wheel.
+fn built_of(layer: &Descriptor) -> Option<(Digest, String)> {
+    let annotation = |name: &str| layer.annotations.get(name);
+    let is_built = layer.media_type == media_type::BUILT
+        && annotation(FORM).is_some_and(|form| *form == BUILT_FORM.to_string());
+    let wheel = annotation(WHEEL)?.strip_prefix("sha256:")?.parse().ok()?;
+    is_built.then_some((wheel, annotation(PYTHON)?.clone()))
+}
+
+/// Returns the image layouts among the wheelhouses of a launch, in their order.
+fn layouts<'a>(
+    spec: &'a Spec,
+    invocation: &'a Invocation,
+) -> impl Iterator<Item = &'a LayoutReference> {
+    let of_spec = spec.wheelhouses.iter().map(|named| &named.value);
+    let wheels = &invocation.wheels;
+    let named = wheels
+        .of_caller
+        .iter()
+        .chain(of_spec)
+        .chain(&wheels.of_site);
+    named.filter_map(|named| match named {
+        WheelhouseReference::Layout(layout) => Some(layout),
+        _ => None,
+    })
+}
+
+fn blob(layout: &Path, digest: &Digest) -> PathBuf {
+    layout.join(oci::BLOBS).join(digest.to_string())
+}
