@@ -1,5 +1,7 @@
 //! The client for container registries, with the user's settings about connections.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use super::connection::site_options;
@@ -15,8 +17,8 @@ use crate::spec::Indexes;
 ///
 /// # Errors
 /// The network may not be used, or a setting is invalid.
-pub fn registry_client(invocation: &Invocation, process: &Process) -> Result<Client> {
-    let cannot = || Failure::new("cannot use a registry");
+pub fn registry_client(invocation: &Invocation, process: &Process) -> Result<Arc<Client>> {
+    let cannot = || Failure::new("registries need the network, which is forbidden");
     if let Some(refusal) = invocation.conf.refusal_of_fetch() {
         return Err(cannot().because_of(refusal.causes).into());
     }
@@ -26,5 +28,5 @@ pub fn registry_client(invocation: &Invocation, process: &Process) -> Result<Cli
     }
     let (site, _) = site_options(invocation, process)?;
     let settings = IndexSettings::read(&site, &Indexes::default(), &invocation.conf, process)?;
-    Client::new(process, settings.connections(Settings::of(process)))
+    Client::new(process, settings.connections(Settings::of(process))).map(Arc::new)
 }

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vpython::testing::fs::Digest;
@@ -99,16 +100,16 @@ impl Drop for Server {
     }
 }
 
-fn client(home: &Path) -> Client {
+fn client(home: &Path) -> Arc<Client> {
     let process = Process {
         environment: vec![("HOME".into(), home.into())],
         ..Process::default()
     };
-    Client::new(&process, Settings::default()).unwrap()
+    Arc::new(Client::new(&process, Settings::default()).unwrap())
 }
 
 /// Stores an image of one layer under a tag, and returns its manifest.
-fn push(registry: &Registry<'_>, layer: &[u8], tag: &str) -> Vec<u8> {
+fn push(registry: &Registry, layer: &[u8], tag: &str) -> Vec<u8> {
     let config = br#"{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[]}}"#;
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(layer).unwrap();

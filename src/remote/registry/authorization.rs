@@ -70,7 +70,7 @@ impl Sessions {
 
 /// The permission that a request needs.
 pub(super) struct Permission<'a> {
-    pub(super) registry: &'a Registry<'a>,
+    pub(super) registry: &'a Registry,
     pub(super) action: Action,
     /// Another repository that is read.
     pub(super) from: Option<&'a str>,

@@ -16,7 +16,7 @@ use crate::report::progress::Part;
 /// The maximum size of a blob whose size is not known, in bytes.
 const LIMIT: u64 = 16 << 30;
 
-impl Registry<'_> {
+impl Registry {
     /// Returns whether the repository has a blob.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Images that are read: a manifest for a platform, and its blobs, several at a time.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,7 +17,7 @@ use crate::report::progress::Progress;
 /// How deep lists of manifests are nested: by platform, and once more by some tools.
 const MAX_DEPTH: usize = 4;
 
-impl Registry<'_> {
+impl Registry {
     /// Returns the image with a version for a platform, and the bytes of its manifest.
     ///
     /// # Errors
@@ -78,10 +79,13 @@ impl Registry<'_> {
     /// # Errors
     /// That of the first blob that cannot be downloaded.
     pub fn pull_blobs(&self, blobs: &[Descriptor], layout: &NewLayout) -> Result<()> {
+        let mut known = HashSet::new();
+        let mut blobs = blobs.to_vec();
+        blobs.retain(|blob| known.insert(blob.digest));
         let total = blobs.iter().map(|blob| blob.size).sum();
         let progress = Progress::download(blobs.len() as u64, total);
         for_each_blob(
-            blobs,
+            &blobs,
             |blob| blob.size,
             |blob| {
                 let part = progress.part(blob.size);

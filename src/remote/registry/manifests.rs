@@ -32,7 +32,7 @@ pub struct FoundManifest {
     pub digest: Digest,
 }
 
-impl Registry<'_> {
+impl Registry {
     /// Returns a manifest; none if the registry does not have it.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Registry<'_> {
         let message = Message::get(headers, &permission);
         let retry = self.client.settings.retry;
         retry.run(Purpose::Fetch, &url, |_| {
-            receive(self.client, &url, version, &message)
+            receive(&self.client, &url, version, &message)
         })
     }
 

@@ -31,6 +31,7 @@ mod upload;
 mod words;
 
 use std::fmt;
+use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -48,8 +49,8 @@ use docker_config::Found;
 
 /// A repository of a registry.
 #[derive(Debug)]
-pub struct Registry<'a> {
-    client: &'a Client,
+pub struct Registry {
+    client: Arc<Client>,
     /// The host as the user names it, with its port if there is one.
     host: String,
     /// The full name of the repository.
@@ -58,12 +59,12 @@ pub struct Registry<'a> {
     base: RemoteUrl,
 }
 
-impl<'a> Registry<'a> {
+impl Registry {
     /// Creates the client of the repository that a reference names. Requests nothing.
     ///
     /// # Errors
     /// The host or the repository is not a valid part of a URL.
-    pub fn new(client: &'a Client, reference: &RegistryReference) -> Result<Self> {
+    pub fn new(client: &Arc<Client>, reference: &RegistryReference) -> Result<Self> {
         let RegistryReference {
             host, repository, ..
         } = reference;
@@ -83,7 +84,7 @@ impl<'a> Registry<'a> {
             return Err(invalid().into());
         }
         Ok(Self {
-            client,
+            client: Arc::clone(client),
             host: host.clone(),
             repository,
             base,
@@ -185,7 +186,7 @@ impl<'a> Registry<'a> {
     }
 }
 
-impl fmt::Display for Registry<'_> {
+impl fmt::Display for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.host, self.repository)
     }

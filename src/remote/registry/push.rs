@@ -27,10 +27,10 @@ pub enum BlobSource<'a> {
     File(PathBuf),
     /// Another repository. One of the same registry gives it without a transfer, where the registry
     /// does that.
-    Repository(&'a Registry<'a>),
+    Repository(&'a Registry),
 }
 
-impl Registry<'_> {
+impl Registry {
     /// Stores blobs, and then the manifest that names them. Nothing refers to the blobs if one of
     /// them cannot be stored.
     ///

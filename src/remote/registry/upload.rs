@@ -36,7 +36,7 @@ enum Started {
     At(RemoteUrl),
 }
 
-impl Registry<'_> {
+impl Registry {
     /// Makes sure that the repository has a blob: it is found there, mounted from the repository
     /// `from` of the same registry, or sent. The registry checks the digest.
     ///

@@ -14,6 +14,8 @@ use crate::report;
 
 #[path = "../../../tests/it/support/http_server.rs"]
 pub(super) mod http_server;
+#[path = "../../../tests/it/support/oci_registry.rs"]
+mod oci_registry;
 
 use http_server::{End, Framing, HttpServer, Received, Reply};
 

@@ -2,46 +2,11 @@
 
 use expect_test::expect;
 
+use super::super::super::Content;
 use super::super::super::registry::{BlobSource, BlobToPush};
+use super::super::oci_registry::OciRegistry;
 use super::*;
 use crate::oci::{Descriptor, ImageIndex, Layout, Manifest, NewLayout, Platform, media_type};
-
-/// A registry that keeps what it gets, and mounts blobs of `team/base`. `refuses` is a part of the
-/// paths that it refuses.
-fn keeping_registry(refuses: &'static str) -> HttpServer {
-    let kept: Arc<Mutex<HashMap<String, (String, Vec<u8>)>>> = Arc::default();
-    HttpServer::start(move |request| {
-        let mut kept = kept.lock().unwrap();
-        let path = request.path.replace("sha256%3A", "sha256:");
-        let name = path
-            .split(['/', '=', '&', '?'])
-            .find(|it| it.starts_with("sha256:"));
-        let name = name.or(path.rsplit('/').next()).unwrap().to_owned();
-        if path.contains(refuses) && request.method != "GET" {
-            return refusal(400, "REFUSED", "not this one");
-        }
-        match request.method.as_str() {
-            "POST" if path.contains("from=team%2Fbase") => {
-                kept.insert(name, (String::new(), Vec::new()));
-                Reply::new(201, "")
-            }
-            "POST" => Reply::new(202, "").header("Location", "/upload"),
-            "PUT" => {
-                let kind = request.header("content-type").to_owned();
-                kept.insert(name.clone(), (kind.clone(), request.body.clone()));
-                let digest = Digest::of(&request.body);
-                kept.insert(format!("sha256:{digest}"), (kind, request.body.clone()));
-                Reply::new(201, "")
-            }
-            _ => match kept.get(&name) {
-                Some((kind, body)) => {
-                    Reply::new(200, body.clone()).header("Content-Type", kind.clone())
-                }
-                None => refusal(404, "UNKNOWN", "unknown"),
-            },
-        }
-    })
-}
 
 /// An image layout with an image of three layers, and its blobs.
 fn layout(directory: &Path) -> (Manifest, Vec<BlobToPush<'static>>) {
@@ -60,9 +25,10 @@ fn layout(directory: &Path) -> (Manifest, Vec<BlobToPush<'static>>) {
 
 #[test]
 fn an_image_is_sent_once_and_read_for_a_platform() {
-    let server = keeping_registry("nothing");
-    let client = client();
-    let registry = repository(&client, &server);
+    let kept = OciRegistry::start(|_| None);
+    let server = &kept.server;
+    let client = shared(&[]);
+    let registry = repository(&client, server);
     let directory = tempfile::tempdir().unwrap();
     let (manifest, blobs) = layout(directory.path());
     let bytes = serde_json::to_vec(&manifest).unwrap();
@@ -71,14 +37,10 @@ fn an_image_is_sent_once_and_read_for_a_platform() {
         registry.push_image(&tag("1"), manifest, &blobs).unwrap()
     };
     assert_eq!(push(), Digest::of(&bytes));
-    let count = |server: &HttpServer, method: &str| {
-        let received = server.received();
-        received.iter().filter(|it| it.method == method).count()
-    };
     // Four different blobs and a manifest. The second time, only the manifest.
-    assert_eq!(count(&server, "PUT"), 5);
+    assert_eq!(kept.paths("PUT").len(), 5);
     push();
-    assert_eq!(count(&server, "PUT"), 6);
+    assert_eq!(kept.paths("PUT").len(), 6);
     assert_eq!(server.paths().last().unwrap(), "/v2/team/app/manifests/1");
     // A list of manifests leads to that of the platform.
     let platform = Platform::linux("x86_64");
@@ -95,7 +57,7 @@ fn an_image_is_sent_once_and_read_for_a_platform() {
     }
     let other = registry.image(&tag("list"), &Platform::linux("s390x"));
     let absent = registry.image(&tag("2"), &platform);
-    let errors = [other, absent].map(|it| text_of(&it.unwrap_err(), &server));
+    let errors = [other, absent].map(|it| text_of(&it.unwrap_err(), server));
     expect![[r#"
         vpython: error: cannot read tag `list` of `SERVER/team/app`
           caused by: it has no image for linux on s390x
@@ -120,16 +82,20 @@ fn an_image_is_sent_once_and_read_for_a_platform() {
 
 #[test]
 fn a_manifest_is_sent_only_after_all_blobs() {
-    let server = keeping_registry("/upload");
-    let client = client();
+    let kept = OciRegistry::start(|request| {
+        let is_refused = request.path.contains("/blobs/uploads/1");
+        is_refused.then(|| refusal(400, "REFUSED", "not this one"))
+    });
+    let server = &kept.server;
+    let client = shared(&[]);
     let directory = tempfile::tempdir().unwrap();
     let (manifest, blobs) = layout(directory.path());
     let bytes = serde_json::to_vec(&manifest).unwrap();
     let manifest = (media_type::MANIFEST, &*bytes);
-    let error = repository(&client, &server)
+    let error = repository(&client, server)
         .push_image(&tag("1"), manifest, &blobs)
         .unwrap_err();
-    let text = text_of(&error, &server);
+    let text = text_of(&error, server);
     assert!(
         text.contains("400 Bad Request (`REFUSED: not this one`)"),
         "{text}"
@@ -144,16 +110,16 @@ fn a_manifest_is_sent_only_after_all_blobs() {
 
 #[test]
 fn a_blob_of_another_repository_is_mounted_or_copied() {
-    let (server, other) = (keeping_registry("nothing"), keeping_registry("nothing"));
-    let client = client();
-    let registry = repository(&client, &server);
+    let (here, there) = (OciRegistry::start(|_| None), OciRegistry::start(|_| None));
+    let (server, other) = (&here.server, &there.server);
+    let client = shared(&[]);
+    let registry = repository(&client, server);
     let named = |server: &HttpServer, name: &str| {
         Registry::new(&client, &reference(&server.address().to_string(), name)).unwrap()
     };
-    let (base, unmounted) = (named(&server, "team/base"), named(&server, "team/else"));
-    let elsewhere = named(&other, "team/base");
-    for (registry, text) in [(&unmounted, "two"), (&elsewhere, "three")] {
-        let content = super::super::super::Content::of_bytes(text.as_bytes());
+    let (base, elsewhere) = (named(server, "team/base"), named(other, "team/base"));
+    for (registry, text) in [(&base, "one"), (&elsewhere, "three")] {
+        let content = Content::of_bytes(text.as_bytes());
         let digest = Digest::of(text.as_bytes());
         registry.upload_blob(&digest, &content, None).unwrap();
     }
@@ -174,12 +140,12 @@ fn a_blob_of_another_repository_is_mounted_or_copied() {
         "HEAD REPO/blobs/DIGEST",
         "HEAD REPO/blobs/DIGEST",
         "POST REPO/blobs/uploads/",
-        "PUT /upload?digest=DIGEST",
+        "PUT REPO/blobs/uploads/1?digest=DIGEST",
         "PUT REPO/manifests/1",
     ];
-    assert_eq!(requests(&server)[before..], expected);
+    assert_eq!(requests(server)[before..], expected);
     assert_eq!(
-        requests(&other).last().unwrap(),
+        requests(other).last().unwrap(),
         "GET /v2/team/base/blobs/DIGEST"
     );
 }

@@ -46,7 +46,7 @@ fn a_token_is_requested_once_for_a_repository_and_an_action() {
         |request| token(&format!("geheim-{}", request.path.len())),
         |authorization| authorization.starts_with("Bearer geheim-"),
     );
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     for _ in 0..2 {
         registry.manifest(&tag("1")).unwrap();
@@ -112,7 +112,7 @@ fn a_token_that_expired_is_replaced() {
             other => other == "Bearer geheim-1",
         },
     );
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     for _ in 0..3 {
         registry.manifest(&tag("1")).unwrap();

@@ -15,7 +15,7 @@ use crate::fs::{self, Digest};
 use crate::oci::{RegistryReference, Version};
 
 /// The repository of a server.
-fn repository<'a>(client: &'a Client, server: &HttpServer) -> Registry<'a> {
+fn repository(client: &Arc<Client>, server: &HttpServer) -> Registry {
     let reference = reference(&server.address().to_string(), "team/app");
     Registry::new(client, &reference).unwrap()
 }
@@ -66,12 +66,17 @@ fn config_for(directory: &Path, server: &HttpServer) -> [(&'static str, String);
 }
 
 /// A client with variables of this environment.
-fn client_of(environment: &[(&str, String)]) -> Client {
+fn client_of(environment: &[(&str, String)]) -> Arc<Client> {
     let environment: Vec<(&str, &str)> = environment
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    client_with(&environment, |_| {})
+    shared(&environment)
+}
+
+/// A client with variables of this environment, of which a registry keeps a share.
+fn shared(environment: &[(&str, &str)]) -> Arc<Client> {
+    Arc::new(client_with(environment, |_| {}))
 }
 
 /// The answer of a registry that refuses a request.

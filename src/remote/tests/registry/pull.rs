@@ -21,7 +21,7 @@ fn a_manifest_is_read_by_tag_or_by_digest() {
                 .header("Docker-Content-Digest", format!("sha256:{digest}")),
         }
     });
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     let digest = Digest::of(MANIFEST);
     for name in [tag("1.0"), Version::Digest(digest)] {
@@ -65,7 +65,7 @@ fn a_manifest_with_another_digest_is_refused() {
         let stated = format!("sha256:{}", Digest::of(b"stated"));
         Reply::new(200, "tampered").header("Docker-Content-Digest", stated)
     });
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     let names = [
         Version::Digest(Digest::of(MANIFEST)),
@@ -97,7 +97,7 @@ fn a_blob_is_downloaded_and_continued() {
             _ => reply,
         }
     });
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     let (digest, size) = (Digest::of(&content), content.len() as u64);
     let mut sink = Vec::new();
@@ -123,7 +123,7 @@ fn a_blob_that_differs_is_refused() {
     let stalls = HttpServer::start(|_| Reply::new(200, BLOB).end(End::StallsAfter(4)));
     let mut errors = String::new();
     for server in [&tampered, &short, &long, &endless, &gone, &stalls] {
-        let client = client();
+        let client = shared(&[]);
         let registry = repository(&client, server);
         let digest = Digest::of(BLOB);
         let error = registry
@@ -161,7 +161,7 @@ fn a_blob_is_found_by_its_header() {
             Reply::new(404, "")
         }
     });
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     assert!(registry.has_blob(&Digest::of(BLOB)).unwrap());
     assert!(!registry.has_blob(&Digest::of(b"other")).unwrap());
@@ -183,7 +183,7 @@ fn a_refusal_says_what_the_registry_says() {
     let mut errors = String::new();
     for reply in rows {
         let server = HttpServer::start(move |_| reply());
-        let client = client_with(&[("HOME", "/home/me")], |_| {});
+        let client = shared(&[("HOME", "/home/me")]);
         let error = repository(&client, &server)
             .manifest(&tag("1"))
             .unwrap_err();
@@ -219,14 +219,14 @@ fn a_busy_registry_is_asked_again() {
         1 => Reply::new(502, ""),
         _ => Reply::new(200, MANIFEST),
     });
-    let client = client();
+    let client = shared(&[]);
     let found = repository(&client, &server).manifest(&tag("1"));
     assert_eq!(found.unwrap().unwrap().bytes, MANIFEST);
 }
 
 #[test]
 fn a_repository_is_part_of_a_url() {
-    let client = client();
+    let client = shared(&[]);
     let shown = |host, repository| {
         let registry = Registry::new(&client, &reference(host, repository)).unwrap();
         format!("{registry:?}")
@@ -258,7 +258,7 @@ fn a_repository_is_part_of_a_url() {
             "{host}"
         );
     }
-    let trusted = client_with(&[("PIP_TRUSTED_HOST", "a.example:5000")], |_| {});
+    let trusted = shared(&[("PIP_TRUSTED_HOST", "a.example:5000")]);
     let registry = Registry::new(&trusted, &reference("a.example:5000", "a")).unwrap();
     assert!(format!("{registry:?}").contains("http://a.example:5000/v2/a/"));
 }

@@ -47,7 +47,7 @@ fn a_blob_is_sent_where_the_registry_says() {
     ];
     for (location, put) in rows {
         let (server, blobs) = registry_with(location);
-        let client = client();
+        let client = shared(&[]);
         let registry = repository(&client, &server);
         let digest = Digest::of(BLOB);
         let mut file = fs::create_unnamed().unwrap();
@@ -80,7 +80,7 @@ fn a_blob_is_mounted_or_else_sent() {
         "POST" => Reply::new(202, "").header("Location", "/upload"),
         _ => Reply::new(201, ""),
     });
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     let (digest, content) = (Digest::of(BLOB), Content::of_bytes(BLOB));
     let upload = |from| registry.upload_blob(&digest, &content, Some(from)).unwrap();
@@ -121,7 +121,7 @@ fn an_upload_that_broke_starts_again() {
                 _ => Reply::new(201, ""),
             }
         });
-        let client = client();
+        let client = shared(&[]);
         let pushed = repository(&client, &server)
             .upload_blob(&Digest::of(BLOB), &Content::of_bytes(BLOB), None)
             .unwrap();
@@ -148,7 +148,7 @@ fn a_manifest_is_sent_under_its_name() {
         0 => Reply::new(503, ""),
         _ => Reply::new(201, ""),
     });
-    let client = client();
+    let client = shared(&[]);
     let registry = repository(&client, &server);
     let digest = registry
         .put_manifest(&tag("1.0"), "application/x", b"{}")
@@ -171,10 +171,10 @@ fn a_registry_has_more_time_after_an_upload() {
                 Reply::new(201, "")
             }
         });
-        let client = client_with(&[], |settings| {
+        let client = Arc::new(client_with(&[], |settings| {
             settings.idle_timeout = Duration::from_millis(100);
             settings.retry.attempts = 1;
-        });
+        }));
         let (digest, content) = (Digest::of(BLOB), Content::of_bytes(BLOB));
         let pushed = repository(&client, &server).upload_blob(&digest, &content, None);
         pushed.map_err(|error| text_of(&error, &server))
@@ -204,7 +204,7 @@ fn a_refused_upload_says_why() {
             "HEAD" => Reply::new(404, ""),
             _ => refuse(request),
         });
-        let client = client_with(&[("HOME", "/home/me")], |_| {});
+        let client = shared(&[("HOME", "/home/me")]);
         let error = repository(&client, &server)
             .upload_blob(&Digest::of(BLOB), &Content::of_bytes(BLOB), None)
             .unwrap_err();
