@@ -142,6 +142,12 @@ pub fn create_unnamed() -> Result<File> {
     tempfile::tempfile().context("cannot create a temporary file")
 }
 
+/// Creates a directory for temporary files, which only this user can read. It is removed when the
+/// value is dropped.
+pub fn create_temporary_dir() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().context("cannot create a temporary directory")
+}
+
 /// Creates a new file with this content and exactly the permission bits `mode`.
 pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let mut file = create_new(path, mode)?;

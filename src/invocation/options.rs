@@ -105,7 +105,8 @@ pub struct List {
 /// The options of `pack`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Pack {
-    /// The file to write; its extension selects the format
+    /// The file to write, whose extension selects the format, or `oci://HOST/REPO[:TAG]` to send an
+    /// image to a registry
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// The install path of the environment, such as `/opt/app/env`; archive members lie below it
@@ -151,8 +152,8 @@ pub struct Pack {
 /// The options of `pack` for an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ImageOptions {
-    /// The image to add the environment to: `oci:DIR[:TAG]` or `oci:FILE.tar` [default: an empty
-    /// image]
+    /// The image to add the environment to: `oci:DIR[:TAG]`, `oci:FILE.tar` or
+    /// `oci://HOST/REPO[:TAG]` [default: an empty image]
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
     /// The number of wheels that get a layer each, the largest ones; the others share one [default:

@@ -60,8 +60,9 @@ pub enum Tool {
     /// Write the environment as an archive, a package or a container image
     ///
     /// The extension selects the format: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.sqfs`, `.rpm` or
-    /// `.deb`; an OCI image is a directory `.oci` or a file `.oci.tar`. The output is reproducible:
-    /// the same spec and wheels give the same bytes.
+    /// `.deb`; an OCI image is a directory `.oci`, a file `.oci.tar`, or `oci://HOST/REPO[:TAG]` in a
+    /// registry, whose digest is printed. The output is reproducible: the same spec and wheels give
+    /// the same bytes.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]"
     )]
@@ -98,8 +99,9 @@ pub enum Tool {
     Lock(Lock),
     /// Create an environment from an archive or image of `pack`
     ///
-    /// SOURCE is an archive, or `oci:` with an image: `oci:app.oci`. Verifies it, and replaces an
-    /// older environment atomically. Nothing is done if the same environment is already there.
+    /// SOURCE is an archive, or an image: `oci:app.oci`, or `oci://HOST/REPO[:TAG]` in a registry.
+    /// Verifies it, and replaces an older environment atomically. Nothing is done if the same
+    /// environment is already there.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack SOURCE DIR [options]")]
     Unpack(Unpack),
     /// Print shell completions for vpython

@@ -2,6 +2,7 @@
 //! tools that accept them.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 
@@ -11,8 +12,11 @@ use crate::build::{self, BuiltWheel, Sharing};
 use crate::fs::Digest;
 use crate::invocation::{Additions, Invocation};
 use crate::launch::{self, Decided, Log};
+use crate::oci::RegistryReference;
 use crate::plan::{self, Plan};
 use crate::process::Process;
+use crate::remote::Client;
+use crate::remote::registry::Registry;
 use crate::report::{self, Failure};
 use crate::spec::Spec;
 use crate::store::{Store, WheelsKept};
@@ -25,6 +29,8 @@ pub struct Standalone<'a> {
     store: Store,
     invocation: &'a Invocation,
     process: &'a Process,
+    /// The client for registries, created when it is first needed.
+    client: OnceLock<Arc<Client>>,
     /// Keeps a concurrent prune from removing unpacked wheels.
     _kept: WheelsKept,
 }
@@ -50,6 +56,7 @@ impl<'a> Standalone<'a> {
             store,
             invocation,
             process,
+            client: OnceLock::new(),
             _kept: kept,
         })
     }
@@ -78,6 +85,18 @@ impl<'a> Standalone<'a> {
     /// Returns the root of the store that the environment is built from.
     pub fn store_root(&self) -> &Path {
         self.store.root()
+    }
+
+    /// Returns the client of a repository.
+    ///
+    /// # Errors
+    /// The network may not be used, or a setting is invalid.
+    pub(super) fn registry(&self, reference: &RegistryReference) -> Result<Registry> {
+        if let Some(client) = self.client.get() {
+            return Registry::new(client, reference);
+        }
+        let client = plan::registry_client(self.invocation, self.process)?;
+        Registry::new(self.client.get_or_init(|| client), reference)
     }
 
     /// Builds the environment in an empty directory.

@@ -1,4 +1,4 @@
-//! `-vpython-tool pack`: packs an environment into an archive or a package.
+//! `-vpython-tool pack`: packs an environment into an archive, a package or an image.
 
 use anyhow::Result;
 
@@ -6,8 +6,10 @@ use crate::invocation::{Invocation, Pack};
 use crate::portable::pack::Order;
 use crate::portable::{self, Standalone};
 use crate::process::Process;
+use crate::report;
 
-/// Packs the environment of a command line, and returns the exit code.
+/// Packs the environment of a command line, and returns the exit code. Prints the digest of an image
+/// that was sent to a registry.
 ///
 /// # Errors
 /// Returns an error if the environment cannot be built, if something in it cannot be packed, or if
@@ -16,6 +18,8 @@ pub fn run(options: &Pack, invocation: &Invocation, process: &Process) -> Result
     // Validate the options before anything is built.
     let order = Order::read(options, process)?;
     let environment = Standalone::decide(invocation, process)?;
-    portable::pack(&order, &environment, process)?;
+    if let Some(digest) = portable::pack(&order, &environment, process)? {
+        report::print(format!("sha256:{digest}\n").as_bytes())?;
+    }
     Ok(0)
 }

@@ -9,6 +9,7 @@ use super::install;
 use crate::fs;
 use crate::invocation::{Invocation, Unpack};
 use crate::oci::{Platform, Reference};
+use crate::plan;
 use crate::portable::{self, Packed, PackedImage};
 use crate::process::{self, Process};
 use crate::report::{self, Failure};
@@ -20,7 +21,7 @@ use crate::report::{self, Failure};
 /// Returns an error if the file is not an archive of `pack` or is damaged, if the destination holds
 /// anything that vpython did not unpack, or if the interpreter does not exist.
 pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let (packed, destination) = named(&invocation.words, process)?;
+    let (packed, destination) = named(invocation, process)?;
     // Validate everything before anything is written.
     let link = options
         .link
@@ -33,11 +34,15 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
 }
 
 /// Returns the archive or image, and the destination.
-fn named(words: &[OsString], process: &Process) -> Result<(Packed, PathBuf)> {
-    let words: Vec<&OsString> = words.iter().filter(|word| *word != "--").collect();
+fn named(invocation: &Invocation, process: &Process) -> Result<(Packed, PathBuf)> {
+    let words: Vec<&OsString> = invocation
+        .words
+        .iter()
+        .filter(|word| *word != "--")
+        .collect();
     match words[..] {
         [file, destination] if !destination.is_empty() => Ok((
-            packed(file, process)?,
+            packed(file, invocation, process)?,
             fs::plain_place(process.absolute(Path::new(destination))),
         )),
         _ => {
@@ -54,7 +59,7 @@ fn named(words: &[OsString], process: &Process) -> Result<(Packed, PathBuf)> {
 }
 
 /// Opens an archive, or an image that is named by a reference.
-fn packed(word: &OsStr, process: &Process) -> Result<Packed> {
+fn packed(word: &OsStr, invocation: &Invocation, process: &Process) -> Result<Packed> {
     let reference = word.to_str().and_then(Reference::parse);
     let reference = reference
         .transpose()
@@ -64,13 +69,14 @@ fn packed(word: &OsStr, process: &Process) -> Result<Packed> {
         Some(Reference::Layout(mut reference)) => {
             reference.path = process.absolute(&reference.path);
             let platform = Platform::linux(process::MACHINE);
-            PackedImage::open(&reference, &platform).map(Packed::Image)
+            PackedImage::open(&reference, &platform).map(|image| Packed::Image(Box::new(image)))
         }
-        Some(reference @ Reference::Registry(_)) => {
-            Err(Failure::new(format!("cannot unpack `{reference}`"))
-                .because("it is in a registry")
-                .hint("copy it to a directory first: `skopeo copy docker://IMAGE oci:DIR`")
-                .into())
+        Some(Reference::Registry(reference)) => {
+            let client = plan::registry_client(invocation, process)?;
+            let platform = Platform::linux(process::MACHINE);
+            PackedImage::open_remote(&client, &reference, &platform)
+                .with_context(|| format!("cannot unpack `{reference}`"))
+                .map(|image| Packed::Image(Box::new(image)))
         }
     }
 }

@@ -29,7 +29,7 @@ pub use order::Order;
 
 use super::audit::{Audit, AuditContext};
 use crate::build::Sharing;
-use crate::fs::{self, StagedDir};
+use crate::fs::{self, Digest, StagedDir};
 use crate::interpreter::Facts;
 use crate::plan::{Key, Plan};
 use crate::portable::manifest::PackManifest;
@@ -38,6 +38,7 @@ use crate::portable::standalone::{Standalone, StandaloneRequest};
 use crate::process::Process;
 use crate::report;
 use contents::Contents;
+use image::Sources;
 use order::Archive;
 
 /// The permission bits of the archive file.
@@ -45,24 +46,41 @@ const MODE: u32 = 0o644;
 /// The size of the write buffer in bytes.
 const BUFFER: usize = 1 << 16;
 
-/// Builds the environment next to the output file, packs it, and removes it.
+/// Builds the environment next to the output file, packs it, and removes it. Returns the digest of
+/// an image that was sent to a registry.
 ///
 /// # Errors
 /// Returns an error if the environment cannot be built, if something in it cannot be packed, or if
-/// the file cannot be written. The output file is then unchanged.
-pub fn pack(order: &Order, environment: &Standalone, process: &Process) -> Result<()> {
-    if let Archive::Image(request) = &order.archive {
-        image::check_base(request, &environment.plan.interpreter)?;
-    }
-    let request = StandaloneRequest::pack(&order.additions, &order.output, environment)?;
-    let staged = StagedDir::beside(&order.environment_place())?;
+/// the file cannot be written. The output file is then unchanged. A registry that refuses a part of
+/// an image does not get its manifest.
+pub fn pack(order: &Order, environment: &Standalone, process: &Process) -> Result<Option<Digest>> {
+    let sources = match &order.archive {
+        Archive::Image(request) => Sources::open(request, environment)?,
+        _ => Sources::default(),
+    };
+    let temporary = order
+        .is_pushed()
+        .then(fs::create_temporary_dir)
+        .transpose()?;
+    let output = temporary
+        .as_ref()
+        .map(|temporary| temporary.path().join("image"));
+    let output = output.as_ref().unwrap_or(&order.output);
+    let request = StandaloneRequest::pack(&order.additions, output, environment)?;
+    let staged = StagedDir::beside(&order.environment_place(output))?;
     request.build(environment, Sharing::Linked, staged.path())?;
     request.compile(environment, staged.path())?;
     let members = members(order, environment, process, staged.path());
     let contents = members
         .and_then(|members| contents(order, &environment.plan, staged.path(), members))
         .with_context(|| format!("cannot pack `{}`", order.output.display()))?;
-    write(order, &contents, &environment.plan.interpreter)
+    write(
+        order,
+        &sources,
+        &contents,
+        &environment.plan.interpreter,
+        output,
+    )
 }
 
 /// Returns the members of the environment in the directory `staged`, after warning of paths that do
@@ -113,32 +131,41 @@ fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> 
     Contents::new(staged.to_path_buf(), manifest, order.time)
 }
 
-/// Writes the output file.
-fn write(order: &Order, contents: &Contents, interpreter: &Facts) -> Result<()> {
+/// Writes the output, and returns the digest of an image that was sent to a registry.
+fn write(
+    order: &Order,
+    sources: &Sources,
+    contents: &Contents,
+    interpreter: &Facts,
+    output: &Path,
+) -> Result<Option<Digest>> {
     let machine = interpreter.linux_machine().unwrap_or(&interpreter.platform);
     match &order.archive {
-        Archive::Tar(compression) => replace(order, |file| {
+        Archive::Tar(compression) => replace(output, |file| {
             buffered(file, |file| tar::write(contents, *compression, file))
         }),
-        Archive::Zip => replace(order, |file| {
+        Archive::Zip => replace(output, |file| {
             buffered(file, |file| zip::write(contents, file))
         }),
         Archive::Squashfs(mksquashfs) => {
-            replace(order, |file| squashfs::write(contents, mksquashfs, file))
+            replace(output, |file| squashfs::write(contents, mksquashfs, file))
         }
-        Archive::Deb(package) => replace(order, |file| {
+        Archive::Deb(package) => replace(output, |file| {
             buffered(file, |file| deb::write(contents, package, machine, file))
         }),
         Archive::Rpm(package) => {
-            replace(order, |file| rpm::write(contents, package, machine, file))
+            replace(output, |file| rpm::write(contents, package, machine, file))
         }
-        Archive::Image(request) => image::write(request, contents, interpreter, &order.output),
-    }
+        Archive::Image(request) => {
+            return image::write(request, sources, contents, interpreter, output);
+        }
+    }?;
+    Ok(None)
 }
 
 /// Replaces the output file.
-fn replace(order: &Order, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
-    fs::replace_by(&order.output, MODE, write)
+fn replace(output: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    fs::replace_by(output, MODE, write)
 }
 
 /// Writes to a file through a large buffer.

@@ -11,7 +11,7 @@ use super::rules::Manager;
 use super::squashfs::Mksquashfs;
 use crate::fs;
 use crate::invocation::{Additions, Pack};
-use crate::oci::Reference;
+use crate::oci::{Reference, Version};
 use crate::process::{Process, variable};
 use crate::report::Failure;
 
@@ -19,7 +19,7 @@ use crate::report::Failure;
 /// that a zip archive can store.
 const DEFAULT_TIME: u32 = 315_532_800;
 /// The supported file name suffixes with their formats.
-const SUFFIXES: [(&str, Form); 10] = [
+static SUFFIXES: [(&str, Form); 10] = [
     (".tar", Form::Tar(Compression::None)),
     (".tar.gz", Form::Tar(Compression::Gzip)),
     (".tgz", Form::Tar(Compression::Gzip)),
@@ -35,7 +35,7 @@ const SUFFIXES: [(&str, Form); 10] = [
 /// A request to pack an environment into a file.
 #[derive(Debug)]
 pub struct Order {
-    /// The file to write.
+    /// The file to write; an image for a registry has none, and this is its name as it was written.
     pub output: PathBuf,
     /// The future install path of the environment: a normalized absolute path.
     pub(super) prefix: Option<String>,
@@ -69,8 +69,8 @@ impl Archive {
     }
 }
 
-/// The format that a file name implies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The format that an output implies.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
     Tar(Compression),
     Zip,
@@ -106,17 +106,14 @@ impl Order {
         let form = Form::of(output)?;
         // Collect every problem before failing, so that one run reports them all.
         let cannot = Failure::new(format!("cannot pack `{}`", output.display()));
-        let output = process.absolute(output);
         let mut problems = Vec::new();
-        let found = fs::metadata(&output)?;
-        match (form, found.map(|found| found.is_dir())) {
-            (Form::Image(ImageForm::Directory), Some(true)) => image::may_replace(&output)?,
-            (Form::Image(ImageForm::Directory), Some(false)) => {
-                problems.push("a file of that name exists".to_owned());
-            }
-            (_, Some(true)) => problems.push("a directory of that name exists".to_owned()),
-            _ => {}
-        }
+        let output = if matches!(form, Form::Image(ImageForm::Registry(_))) {
+            output.clone()
+        } else {
+            let output = process.absolute(output);
+            check_existing(&form, &output, &mut problems)?;
+            output
+        };
         let prefix = value_or_report(
             options.prefix.as_deref().map(prefix).transpose(),
             &mut problems,
@@ -147,23 +144,48 @@ impl Order {
 }
 
 impl Order {
-    /// Returns the path next to which the environment is staged. That of an image in a directory is
-    /// where the image itself is staged.
-    pub(super) fn environment_place(&self) -> PathBuf {
-        let mut name = self.output.file_name().unwrap_or_default().to_owned();
+    /// Returns whether the output is sent to a registry.
+    pub(super) fn is_pushed(&self) -> bool {
+        match &self.archive {
+            Archive::Image(request) => matches!(request.form, ImageForm::Registry(_)),
+            _ => false,
+        }
+    }
+
+    /// Returns the path next to which the environment for an output file is staged. That of an image
+    /// in a directory is where the image itself is staged.
+    pub(super) fn environment_place(&self, output: &Path) -> PathBuf {
+        let mut name = output.file_name().unwrap_or_default().to_owned();
         if matches!(self.archive, Archive::Image(_)) {
             name.push(".environment");
         }
-        self.output.with_file_name(name)
+        output.with_file_name(name)
     }
 }
 
+/// Checks what has the name of an output file: nothing, a file, or an image of `pack`.
+fn check_existing(form: &Form, output: &Path, problems: &mut Vec<String>) -> Result<()> {
+    let found = fs::metadata(output)?;
+    match (form, found.map(|found| found.is_dir())) {
+        (Form::Image(ImageForm::Directory), Some(true)) => image::may_replace(output)?,
+        (Form::Image(ImageForm::Directory), Some(false)) => {
+            problems.push("a file of that name exists".to_owned());
+        }
+        (_, Some(true)) => problems.push("a directory of that name exists".to_owned()),
+        _ => {}
+    }
+    Ok(())
+}
+
 impl Form {
-    /// Derives the format from the suffix of a file name.
+    /// Derives the format from the suffix of a file name, or reads the name of an image in a registry.
     ///
     /// # Errors
-    /// Returns an error if the suffix is unknown.
+    /// Returns an error if the suffix is unknown, or the name is not valid.
     fn of(file: &Path) -> Result<Self> {
+        if let Some(reference) = file.to_str().and_then(Reference::parse) {
+            return Self::of_reference(file, reference);
+        }
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         // `.tar` alone is a hidden file without a suffix.
         let has_suffix = |suffix: &str| {
@@ -173,11 +195,31 @@ impl Form {
         // `.oci.tar` ends with `.tar` too.
         let found = SUFFIXES.iter().filter(|(suffix, _)| has_suffix(suffix));
         match found.max_by_key(|(suffix, _)| suffix.len()) {
-            Some((_, form)) => Ok(*form),
+            Some((_, form)) => Ok(form.clone()),
             None => Err(Failure::new(format!("cannot pack `{}`", file.display()))
                 .because("unrecognized archive format")
                 .hint(format!("supported suffixes: {}", suffixes()))
                 .into()),
+        }
+    }
+
+    /// Reads a reference to an image that is to be written.
+    fn of_reference(file: &Path, reference: Result<Reference, String>) -> Result<Self> {
+        let cannot =
+            |why: &str| Failure::new(format!("cannot pack `{}`", file.display())).because(why);
+        match reference {
+            Ok(Reference::Registry(reference)) => match reference.version {
+                Some(Version::Digest(_)) => Err(cannot(
+                    "the digest of an image is known when it is complete",
+                )
+                .hint("name a tag: `oci://HOST/REPO:TAG`")
+                .into()),
+                _ => Ok(Self::Image(ImageForm::Registry(reference))),
+            },
+            Ok(Reference::Layout(_)) => Err(cannot("`oci:` names an image layout that exists")
+                .hint("name a directory `NAME.oci` or a file `NAME.oci.tar`")
+                .into()),
+            Err(why) => Err(cannot(&why).into()),
         }
     }
 
@@ -187,7 +229,14 @@ impl Form {
         match self {
             Self::Image(form) => {
                 reject_package_options(options, problems);
-                let name = output.file_name().unwrap_or_default().to_string_lossy();
+                let name = match &form {
+                    ImageForm::Registry(reference) => reference.repository.clone(),
+                    _ => output
+                        .file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned(),
+                };
                 let name = name.trim_end_matches(".tar").trim_end_matches(".oci");
                 let has_prefix = options.prefix.is_some();
                 Archive::Image(ImageRequest::read(
@@ -312,6 +361,5 @@ fn reject_package_options(options: &Pack, problems: &mut Vec<String>) {
 /// Reports each image option that was passed for an archive that is not an image.
 fn reject_image_options(options: &Pack, problems: &mut Vec<String>) {
     let given = image::given(&options.image).into_iter();
-    problems
-        .extend(given.map(|option| format!("`--{option}` applies only to `.oci` and `.oci.tar`")));
+    problems.extend(given.map(|option| format!("`--{option}` applies only to images")));
 }

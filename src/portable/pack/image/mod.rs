@@ -10,6 +10,7 @@
 mod base;
 mod config;
 mod owner;
+mod push;
 mod request;
 mod split;
 
@@ -23,12 +24,14 @@ pub(super) use request::{ImageForm, ImageRequest, given};
 
 use super::contents::Contents;
 use super::{MODE, buffered, tar};
-use crate::fs::{self, Hashing, StagedDir};
+use crate::fs::{self, Digest, Hashing, StagedDir};
 use crate::interpreter::Facts;
 use crate::invocation::Compression;
 use crate::oci::{
     Annotations, Descriptor, Layout, Manifest, NewLayout, Platform, is_layout, media_type,
 };
+use crate::portable::standalone::Standalone;
+use crate::remote::registry::Registry;
 use crate::report::Failure;
 use base::Base;
 use owner::Owners;
@@ -48,17 +51,34 @@ const WHEEL: &str = "vpython.wheel";
 /// <https://github.com/opencontainers/image-spec/blob/main/annotations.md>.
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// Checks that the base of an image can be used with an interpreter, before anything is built.
-///
-/// # Errors
-/// It cannot be read, or is for another platform.
-pub(super) fn check_base(request: &ImageRequest, interpreter: &Facts) -> Result<()> {
-    open_base(request, interpreter).map(drop)
+/// What an image needs from elsewhere.
+#[derive(Default)]
+pub(super) struct Sources {
+    base: Option<Base>,
+    /// The repository that the image is sent to.
+    destination: Option<Registry>,
 }
 
-fn open_base(request: &ImageRequest, interpreter: &Facts) -> Result<Option<Base>> {
-    let open = |base| Base::open(base, &platform(interpreter));
-    request.base.as_ref().map(open).transpose()
+impl Sources {
+    /// Opens the base of an image, before anything is built.
+    ///
+    /// # Errors
+    /// The base cannot be read, or is for another platform, or the network may not be used.
+    pub fn open(request: &ImageRequest, environment: &Standalone) -> Result<Self> {
+        let platform = platform(&environment.plan.interpreter);
+        let base = |base| Base::open(base, &platform, environment);
+        let destination = match &request.form {
+            ImageForm::Registry(reference) => {
+                let cannot = || format!("cannot send the image to `{reference}`");
+                Some(environment.registry(reference).with_context(cannot)?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            base: request.base.as_ref().map(base).transpose()?,
+            destination,
+        })
+    }
 }
 
 fn platform(interpreter: &Facts) -> Platform {
@@ -66,42 +86,68 @@ fn platform(interpreter: &Facts) -> Platform {
     Platform::linux(machine.unwrap_or(&interpreter.platform))
 }
 
-/// Writes the image of an environment of an interpreter.
+/// Writes the image of an environment, or sends it to a registry. Returns its digest in that case.
 ///
 /// # Errors
-/// The base cannot be read, the output may not be replaced, or a file cannot be written.
+/// The base cannot be read, the output may not be replaced, a file cannot be written, or the
+/// registry refuses the image.
 pub(super) fn write(
     request: &ImageRequest,
+    sources: &Sources,
     contents: &Contents,
     interpreter: &Facts,
     output: &Path,
-) -> Result<()> {
+) -> Result<Option<Digest>> {
     let staged = StagedDir::beside(output)?;
     let layout = NewLayout::begin(staged.path())?;
-    let image = image(request, contents, interpreter, &layout)?;
-    layout.finish(image, TAG)?;
-    match request.form {
-        ImageForm::Directory => staged.place(may_replace),
-        ImageForm::Tar => fs::replace_by(output, MODE, |file| {
-            buffered(file, |file| {
-                tar::directory_of_files(staged.path(), contents.time, file)
-            })
-        }),
+    let image = image(request, sources, contents, interpreter, &layout)?;
+    let base = sources.base.as_ref();
+    match &request.form {
+        ImageForm::Registry(reference) => {
+            let version = reference.version_or_default();
+            let push = |registry| push::push(registry, &version, &image, base, &layout);
+            let pushed = sources.destination.as_ref().map(push).transpose();
+            return pushed.with_context(|| format!("cannot send the image to `{reference}`"));
+        }
+        ImageForm::Directory => {
+            layout.finish(image.descriptor, TAG)?;
+            staged.place(may_replace)?;
+        }
+        ImageForm::Tar => {
+            layout.finish(image.descriptor, TAG)?;
+            fs::replace_by(output, MODE, |file| {
+                buffered(file, |file| {
+                    tar::directory_of_files(staged.path(), contents.time, file)
+                })
+            })?;
+        }
     }
+    Ok(None)
 }
 
-/// Writes the blobs of an image. Returns its manifest.
+/// An image whose blobs were written.
+struct WrittenImage {
+    descriptor: Descriptor,
+    manifest: Manifest,
+    /// The bytes of the manifest.
+    bytes: Vec<u8>,
+}
+
+/// Writes the blobs of an image; those of a base only if they are not in the registry that it is
+/// for, or are on disk.
 fn image(
     request: &ImageRequest,
+    sources: &Sources,
     contents: &Contents,
     interpreter: &Facts,
     layout: &NewLayout,
-) -> Result<Descriptor> {
-    let base = open_base(request, interpreter)?;
-    let below = base.as_ref().map_or(0, Base::layer_count);
+) -> Result<WrittenImage> {
+    let base = sources.base.as_ref();
+    let below = base.map_or(0, Base::layer_count);
     let owners = Owners::find(contents, &interpreter.site_packages)?;
     let layers = split::layers(contents, &owners, request.layers(below)?);
-    if let Some(base) = &base {
+    let is_copied = sources.destination.is_none();
+    if let Some(base) = base.filter(|base| is_copied || base.repository().is_none()) {
         base.copy_layers(layout)?;
     }
     // A layer is compressed by one processor.
@@ -110,14 +156,14 @@ fn image(
         .map(|layer| write_layer(contents, layer, request.compression, layout))
         .collect::<Result<_>>()?;
     let platform = platform(interpreter);
-    let of_base = base.as_ref().map(|base| base.config.clone());
+    let of_base = base.map(|base| base.config.clone());
     let config = config::config(request, contents, of_base, &written, &platform);
     let config = layout.add(media_type::CONFIG, &serde_json::to_vec(&config)?)?;
     let mut manifest = Manifest::new(config, Vec::new());
     if let Some(base) = base {
         let digest = format!("sha256:{}", base.digest());
         manifest.annotations.insert(BASE_DIGEST.to_owned(), digest);
-        manifest.layers.extend(base.into_layers());
+        manifest.layers.extend(base.layers());
     }
     let own = written.into_iter().map(|written| written.descriptor);
     manifest.layers.extend(own);
@@ -125,10 +171,15 @@ fn image(
     manifest.annotations.extend([key.clone()]);
     let docker = config::docker_manifest(&manifest, request, TAG)?;
     layout.add_file("manifest.json", &docker)?;
-    let mut descriptor = layout.add(media_type::MANIFEST, &serde_json::to_vec(&manifest)?)?;
+    let bytes = serde_json::to_vec(&manifest)?;
+    let mut descriptor = layout.add(media_type::MANIFEST, &bytes)?;
     descriptor.platform = Some(platform);
     descriptor.annotations.extend([key]);
-    Ok(descriptor)
+    Ok(WrittenImage {
+        descriptor,
+        manifest,
+        bytes,
+    })
 }
 
 /// A layer that was written.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::invocation::{Compression, ImageOptions};
-use crate::oci::{Annotations, Reference};
+use crate::oci::{Annotations, Reference, RegistryReference};
 use crate::report::Failure;
 
 /// The most layers of an image, with those of its base: overlayfs of Linux and Docker allow 127.
@@ -13,13 +13,15 @@ const OTHER_LAYERS: usize = 4;
 /// The number of wheels with a layer each, if `--layers` is not given.
 const DEFAULT_LAYERS: usize = 40;
 
-/// The form of an image layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The form of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ImageForm {
     /// A directory.
     Directory,
     /// A `.tar` of one.
     Tar,
+    /// No layout: the blobs are sent to a repository.
+    Registry(RegistryReference),
 }
 
 /// The options of an image.

@@ -31,7 +31,7 @@ pub enum Packed {
     /// A `.tar`, `.tar.gz`, `.tar.zst` or `.zip`.
     Archive(PathBuf),
     /// An image.
-    Image(PackedImage),
+    Image(Box<PackedImage>),
 }
 
 impl Packed {

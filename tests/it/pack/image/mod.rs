@@ -2,6 +2,7 @@
 
 mod base;
 mod refused;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -41,9 +41,9 @@ fn invalid_options_of_an_image_are_reported_at_once() {
         125,
         expect![[r#"
         vpython: error: cannot pack `app.tar`
-          caused by: `--base` applies only to `.oci` and `.oci.tar`
-          caused by: `--user` applies only to `.oci` and `.oci.tar`
-          caused by: `--compression` applies only to `.oci` and `.oci.tar`
+          caused by: `--base` applies only to images
+          caused by: `--user` applies only to images
+          caused by: `--compression` applies only to images
     "#]],
     );
     pack(&world, "app.oci", &["--compression", "xz"]).refuses(
