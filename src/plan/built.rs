@@ -1,7 +1,7 @@
 //! Built wheels in image layouts: archives with the files of a wheel and its byte code for one
 //! version of python, which `push --built` has put there.
 //!
-//! Whoever makes such an archive decides what python runs, as with a wheel. So one is used only if
+//! The maker of such an archive decides what python runs, as with a wheel. So one is used only if
 //! the lock pins its digest.
 
 use std::path::{Path, PathBuf};

@@ -60,8 +60,8 @@ impl Layout {
 
     /// Adds a manifest with these wheels.
     fn tag(&mut self, tag: &str, wheels: &[Wheel]) {
-        let layers = wheels.iter().map(|wheel| self.layer(wheel)).collect();
-        self.tag_layers(tag, WHEELS, layers);
+        let layers: Vec<Value> = wheels.iter().map(|wheel| self.layer(wheel)).collect();
+        self.tag_layers(tag, WHEELS, &layers);
     }
 
     /// Writes a wheel, and returns the descriptor with its name.
@@ -72,7 +72,7 @@ impl Layout {
     }
 
     /// Adds a manifest of a type with these layers.
-    fn tag_layers(&mut self, tag: &str, artifact_type: &str, layers: Vec<Value>) {
+    fn tag_layers(&mut self, tag: &str, artifact_type: &str, layers: &[Value]) {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,

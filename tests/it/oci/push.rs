@@ -188,12 +188,8 @@ fn a_second_push_writes_nothing() {
 fn other_manifests_of_a_layout_stay_as_they_are() {
     let world = world();
     let mut layout = Layout::new(world.path("layout"));
-    layout.tag_layers("image", "application/vnd.example", Vec::new());
-    layout.tag_layers(
-        "registry.example/app:v1",
-        "application/vnd.example",
-        Vec::new(),
-    );
+    layout.tag_layers("image", "application/vnd.example", &[]);
+    layout.tag_layers("registry.example/app:v1", "application/vnd.example", &[]);
     layout.manifests[0]["urls"] = json!(["https://registry.example/"]);
     layout.write_index();
     let digest = format!("sha256:{}", pushed(&world, &["oci:layout:v1", "tool.py"]));

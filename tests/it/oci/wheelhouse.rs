@@ -77,8 +77,8 @@ fn only_layers_with_names_of_wheels_of_the_right_type_count() {
         named("a-2.tar.gz"),
         unnamed,
     ];
-    layout.tag_layers("odd", WHEELS, layers);
-    layout.tag_layers("other", "application/vnd.example", vec![newer]);
+    layout.tag_layers("odd", WHEELS, &layers);
+    layout.tag_layers("other", "application/vnd.example", &[newer]);
     write_script(&world, "['oci:layout']");
     world.vpython(["tool.py"]).run().prints("1\n");
     write_script(&world, "['oci:layout:other']");
