@@ -122,7 +122,7 @@ pub mod testing {
         }
         pub mod registry {
             pub use crate::remote::registry::{
-                BlobSource, BlobToPush, FoundManifest, Pushed, Registry,
+                BlobSource, BlobToPush, FoundManifest, Pushed, Registry, Sent,
             };
         }
     }

@@ -73,13 +73,13 @@ pub enum Tool {
     /// in.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
-    /// Copy the wheels of specs into an image layout, for registries
+    /// Copy the wheels of specs into a registry or an image layout
     ///
     /// Copies the wheels of the lock, or else of the plan, of each SCRIPT or spec; the default is
-    /// the spec of the current directory. Prints the digest of their manifest, which gets TAG and a
-    /// tag that is derived from the wheels.
+    /// the spec of the current directory. DESTINATION is `oci://HOST/REPO[:TAG]` or `oci:DIR[:TAG]`.
+    /// Prints the digest of their manifest, which gets TAG and a tag that is derived from the wheels.
     #[command(
-        override_usage = "vpython [vpython flags] -vpython-tool push oci:DIR[:TAG] [options] [SCRIPT...]"
+        override_usage = "vpython [vpython flags] -vpython-tool push DESTINATION [options] [SCRIPT...]"
     )]
     Push(Push),
     /// Rewrite the absolute paths of an environment that has moved

@@ -37,7 +37,7 @@ use anyhow::Result;
 
 pub(super) use authorization::Sessions;
 pub use manifests::FoundManifest;
-pub use push::{BlobSource, BlobToPush};
+pub use push::{BlobSource, BlobToPush, Sent};
 pub use upload::Pushed;
 
 use super::{Client, Origin, RemoteUrl, plain_http};

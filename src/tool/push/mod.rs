@@ -1,6 +1,8 @@
-//! `-vpython-tool push oci:DIR[:TAG] [SCRIPT...]`: copies the wheels of specs into an image layout.
+//! `-vpython-tool push DESTINATION [SCRIPT...]`: copies the wheels of specs into an image layout,
+//! `oci:DIR[:TAG]`, or a registry, `oci://HOST/REPO[:TAG]`.
 
 mod built;
+mod destination;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,13 +13,14 @@ use bytesize::ByteSize;
 
 use crate::fs::{self, Digest, Trust};
 use crate::invocation::{Invocation, Push, Target};
-use crate::oci::{self, Descriptor, GrowingLayout, LayoutReference, Manifest, Reference};
+use crate::oci::{self, Descriptor, GrowingLayout, Manifest, Reference};
 use crate::plan::{self, WheelOnDisk};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::{self, SpecKind};
 use crate::store::Store;
 use built::Named;
+use destination::Destination;
 
 /// The media type of a wheel.
 const WHEEL: &str = "application/zip";
@@ -26,15 +29,15 @@ const EMPTY: &[u8] = b"{}";
 /// The number of hexadecimal digits in the tag that is derived from the wheels.
 const TAG_DIGITS: usize = 40;
 
-/// Copies the wheels of the specs of a command line into an image layout, and prints the digest of
-/// their manifest. Returns the exit code.
+/// Copies the wheels of the specs of a command line into an image layout or a registry, and prints
+/// the digest of their manifest. Returns the exit code.
 ///
 /// # Errors
-/// The layout cannot be written, or a wheel is missing.
+/// The layout cannot be written, the registry refuses the wheels, or a wheel is missing.
 pub fn run(options: &Push, invocation: &Invocation, process: &Process) -> Result<i32> {
     let words = invocation.words.iter().filter(|word| *word != "--");
     let mut words = words.cloned();
-    let layout = layout(words.next(), process)?;
+    let destination = Destination::read(words.next(), invocation, process)?;
     let sources: Vec<OsString> = words.collect();
     let command_lines = command_lines(&sources, invocation, process)?;
     let wheels = wheels(&command_lines, process)?;
@@ -44,52 +47,21 @@ pub fn run(options: &Push, invocation: &Invocation, process: &Process) -> Result
     } else {
         BTreeMap::new()
     };
-    let growing = GrowingLayout::open(&layout.path, &Trust::of_user(process.user))?;
-    let (layers, new) = add(&wheels, built.values(), &growing)?;
+    let growing = GrowingLayout::open(destination.layout(), &Trust::of_user(process.user))?;
+    let (layers, mut new) = add(&wheels, built.values(), &growing)?;
     let own_tag = tag(&layers);
     let mut tags = vec![own_tag.clone()];
-    tags.extend(layout.tag.clone());
-    let manifest = add_manifest(layers, &growing)?;
-    let is_changed = growing.tag(&manifest, &tags)?;
+    tags.extend(destination.tag().map(str::to_owned));
+    let manifest = add_manifest(layers.clone(), &growing)?;
+    let mut is_changed = growing.tag(&manifest, &tags)?;
+    if let Some(sent) = destination.send(&manifest, layers, &tags)? {
+        (new.wheels, new.bytes) = (sent.blobs, sent.bytes);
+        is_changed = true;
+    }
     report::print(format!("sha256:{}\n", manifest.digest).as_bytes())?;
-    let shown = LayoutReference {
-        tag: Some(layout.tag.clone().unwrap_or(own_tag)),
-        ..layout
-    };
+    let shown = destination.reference(own_tag);
     invocation.notice(|| summary(wheels.len(), built.len(), &shown, new, is_changed));
     Ok(0)
-}
-
-/// Returns the layout that the first word names.
-fn layout(word: Option<OsString>, process: &Process) -> Result<LayoutReference> {
-    let example = || {
-        let program = report::program();
-        format!("for example: `{program} -vpython-tool push oci:wheels script.py`")
-    };
-    let Some(word) = word else {
-        let failure = Failure::new("`-vpython-tool push` requires the image layout to write");
-        return Err(failure.hint(example()).into());
-    };
-    let word = word.to_string_lossy();
-    let cannot = || Failure::new(format!("cannot push to `{word}`"));
-    match Reference::parse(&word) {
-        Some(Ok(Reference::Layout(layout))) => Ok(LayoutReference {
-            path: fs::plain_place(process.absolute(&layout.path)),
-            ..layout
-        }),
-        Some(Ok(Reference::Registry(_))) => Err(cannot()
-            .because("it is in a registry, and `push` writes image layouts on disk")
-            .hint(format!(
-                "push to `oci:DIR`, then `skopeo copy oci:DIR:TAG docker:{}`",
-                word.trim_start_matches("oci:")
-            ))
-            .into()),
-        Some(Err(why)) => Err(cannot().because(why).hint(example()).into()),
-        None => Err(cannot()
-            .because("it does not begin with `oci:`")
-            .hint(example())
-            .into()),
-    }
 }
 
 /// Returns the wheels of all specs, sorted by name.
@@ -102,7 +74,7 @@ fn wheels(command_lines: &[Invocation], process: &Process) -> Result<Vec<WheelOn
         if text.kind == SpecKind::None {
             let failure = Failure::new("there is no spec whose wheels can be pushed");
             return Err(failure
-                .hint("name a script or a spec after the layout")
+                .hint("name a script or a spec after the destination")
                 .into());
         }
         let spec = text.parse(process)?;
@@ -248,7 +220,7 @@ fn tag(layers: &[Descriptor]) -> String {
 fn summary(
     count: usize,
     built: usize,
-    layout: &LayoutReference,
+    destination: &Reference,
     new: New,
     is_changed: bool,
 ) -> String {
@@ -263,5 +235,5 @@ fn summary(
         New { wheels: 0, .. } => "nothing new".to_owned(),
         New { wheels, bytes } => format!("{wheels} new, {}", ByteSize::b(bytes)),
     };
-    format!("{count} wheel{s}{also} in `{layout}`: {what}")
+    format!("{count} wheel{s}{also} in `{destination}`: {what}")
 }

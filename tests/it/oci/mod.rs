@@ -2,6 +2,7 @@
 
 mod built;
 mod push;
+mod registry;
 mod wheelhouse;
 
 use std::path::{Path, PathBuf};

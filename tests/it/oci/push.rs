@@ -312,7 +312,7 @@ fn what_cannot_be_pushed_is_an_error_with_what_to_try() {
     refuses(
         &[],
         expect![[r#"
-        vpython: error: `-vpython-tool push` requires the image layout to write
+        vpython: error: `-vpython-tool push` requires the image layout or the repository to write to
           hint: for example: `vpython -vpython-tool push oci:wheels script.py`
     "#]],
     );
@@ -333,14 +333,6 @@ fn what_cannot_be_pushed_is_an_error_with_what_to_try() {
     "#]],
     );
     refuses(
-        &["oci://h/a:t", "tool.py"],
-        expect![[r#"
-        vpython: error: cannot push to `oci://h/a:t`
-          caused by: it is in a registry, and `push` writes image layouts on disk
-          hint: push to `oci:DIR`, then `skopeo copy oci:DIR:TAG docker://h/a:t`
-    "#]],
-    );
-    refuses(
         &["oci:layout", "nowhere.py"],
         expect![[r#"
         vpython: error: there is no script or spec `nowhere.py`
@@ -350,7 +342,7 @@ fn what_cannot_be_pushed_is_an_error_with_what_to_try() {
         &["oci:layout", "empty.py"],
         expect![[r#"
         vpython: error: there is no spec whose wheels can be pushed
-          hint: name a script or a spec after the layout
+          hint: name a script or a spec after the destination
     "#]],
     );
     refuses(

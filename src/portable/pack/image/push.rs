@@ -33,5 +33,7 @@ pub(super) fn push(
     });
     let mut blobs: Vec<BlobToPush<'_>> = layers.collect();
     blobs.push(written(&image.manifest.config));
-    registry.push_image(version, (media_type::MANIFEST, &image.bytes), &blobs)
+    let manifest = (media_type::MANIFEST, &*image.bytes);
+    let sent = registry.push_image(std::slice::from_ref(version), manifest, &blobs)?;
+    Ok(sent.manifest)
 }

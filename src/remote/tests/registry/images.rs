@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::super::super::Content;
-use super::super::super::registry::{BlobSource, BlobToPush};
+use super::super::super::registry::{BlobSource, BlobToPush, Sent};
 use super::super::oci_registry::OciRegistry;
 use super::*;
 use crate::oci::{Descriptor, ImageIndex, Layout, Manifest, NewLayout, Platform, media_type};
@@ -34,12 +34,21 @@ fn an_image_is_sent_once_and_read_for_a_platform() {
     let bytes = serde_json::to_vec(&manifest).unwrap();
     let push = || {
         let manifest = (media_type::MANIFEST, &*bytes);
-        registry.push_image(&tag("1"), manifest, &blobs).unwrap()
+        registry.push_image(&[tag("1")], manifest, &blobs).unwrap()
     };
-    assert_eq!(push(), Digest::of(&bytes));
+    let sent = push();
+    assert_eq!(sent.manifest, Digest::of(&bytes));
+    assert_eq!((sent.blobs, sent.bytes), (4, 13));
     // Four different blobs and a manifest. The second time, only the manifest.
     assert_eq!(kept.paths("PUT").len(), 5);
-    push();
+    assert_eq!(
+        push(),
+        Sent {
+            blobs: 0,
+            bytes: 0,
+            ..sent
+        }
+    );
     assert_eq!(kept.paths("PUT").len(), 6);
     assert_eq!(server.paths().last().unwrap(), "/v2/team/app/manifests/1");
     // A list of manifests leads to that of the platform.
@@ -93,7 +102,7 @@ fn a_manifest_is_sent_only_after_all_blobs() {
     let bytes = serde_json::to_vec(&manifest).unwrap();
     let manifest = (media_type::MANIFEST, &*bytes);
     let error = repository(&client, server)
-        .push_image(&tag("1"), manifest, &blobs)
+        .push_image(&[tag("1")], manifest, &blobs)
         .unwrap_err();
     let text = text_of(&error, server);
     assert!(
@@ -130,7 +139,7 @@ fn a_blob_of_another_repository_is_mounted_or_copied() {
             source: BlobSource::Repository(from),
         };
         registry
-            .push_image(&tag("1"), (media_type::MANIFEST, b"{}"), &[blob])
+            .push_image(&[tag("1")], (media_type::MANIFEST, b"{}"), &[blob])
             .unwrap();
     }
     let expected = [
