@@ -58,9 +58,7 @@ pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -
             Failure::new(what).because_of(lines)
         }
     };
-    let nothing = (!has_places).then(|| {
-        "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
-    });
+    let nothing = (!has_places).then(|| candidates.filter.wheelhouse.why_no_places());
     failure
         .because_of(nothing)
         .hint(hint::of(conflicts, candidates))

@@ -92,6 +92,8 @@ pub(super) struct Wheelhouse {
     skipped_files: Vec<SkippedFile>,
     /// Wheels of image layouts whose files are missing.
     missing_blobs: Vec<WheelFile>,
+    /// The wheelhouses on servers, which are not asked.
+    on_servers: Vec<String>,
     fetch_command: Option<String>,
     bundle: Bundle,
     /// The package indexes, where the caller asked for them.
@@ -191,6 +193,23 @@ impl Wheelhouse {
             (None, Some(_)) => Some("on the package index".to_owned()),
             (Some(directories), Some(_)) => Some(format!("{directories} or on the package index")),
         }
+    }
+
+    /// Returns the reason why [`Self::places`] returns `None`, as a sentence.
+    pub fn why_no_places(&self) -> String {
+        if self.on_servers.is_empty() {
+            return "no wheel directory is configured, and there is no `wheels` next to the spec"
+                .to_owned();
+        }
+        let servers: Vec<String> = self
+            .on_servers
+            .iter()
+            .map(|server| format!("`{server}`"))
+            .collect();
+        format!(
+            "no wheel directory is configured, and a launch does not ask {}",
+            servers.join(" and ")
+        )
     }
 
     /// Returns the directories' paths, without the interpreter's own and image layouts.

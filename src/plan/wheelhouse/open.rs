@@ -52,6 +52,7 @@ impl Wheelhouse {
             file_names: HashSet::new(),
             skipped_files: Vec::new(),
             missing_blobs: Vec::new(),
+            on_servers: Vec::new(),
             fetch_command,
             bundle,
             of_indexes: None,
@@ -129,7 +130,10 @@ impl Wheelhouse {
         match named {
             WheelhouseReference::Directory(path) => self.add(path, memo, evidence),
             WheelhouseReference::Layout(layout) => self.add_layout(layout, memo, evidence),
-            WheelhouseReference::Registry(_) | WheelhouseReference::Mirror(_) => Ok(true),
+            WheelhouseReference::Registry(_) | WheelhouseReference::Mirror(_) => {
+                self.on_servers.push(named.to_string());
+                Ok(true)
+            }
         }
     }
 

@@ -69,7 +69,7 @@ fn only_layers_with_names_of_wheels_of_the_right_type_count() {
     };
     let mut unnamed = newer.clone();
     unnamed["annotations"] = json!({});
-    let layers = vec![
+    let layers = [
         named("../a-2-py3-none-any.whl"),
         named("wheels/a-2-py3-none-any.whl"),
         named("a-2-py3-none-../any.whl"),
@@ -259,7 +259,7 @@ fn a_layout_that_cannot_be_used_is_named_with_what_to_try() {
     "#]]);
     launch("oci://localhost:1/team/wheels").refuses(125, expect![[r#"
         vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)
-          caused by: no wheel directory is configured, and there is no `wheels` next to the spec
+          caused by: no wheel directory is configured, and a launch does not ask `oci://localhost:1/team/wheels`
           hint: create and fill one: `vpython -vpython-tool fetch tool.py`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
     "#]]);
     launch("https://localhost:1/wheels").refuses(125, expect![[r#"
@@ -268,7 +268,7 @@ fn a_layout_that_cannot_be_used_is_named_with_what_to_try() {
     "#]]);
     launch("https://localhost:1/{sha256}").refuses(125, expect![[r#"
         vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)
-          caused by: no wheel directory is configured, and there is no `wheels` next to the spec
+          caused by: no wheel directory is configured, and a launch does not ask `https://localhost:1/{sha256}`
           hint: create and fill one: `vpython -vpython-tool fetch tool.py`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
     "#]]);
     let launch = world.vpython(["-vpython-wheels=oci:nowhere:v1", "tool.py"]);

@@ -49,9 +49,7 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
     let places = wheelhouse.places();
     let has_directories = places.is_some();
     let place = places.map_or_else(String::new, |places| format!(" {places}"));
-    let no_directories = (!has_directories).then(|| {
-        "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
-    });
+    let no_directories = (!has_directories).then(|| wheelhouse.why_no_places());
     // One missing wheel is in the headline; several have a cause each.
     let failure = match missing {
         [one] => Failure::new(format!(
