@@ -282,6 +282,8 @@ no_text_breaks! {
     no_index_page_in_html_breaks_its_reader "index-html"
     no_pip_conf_breaks_its_reader "pip-conf"
     no_remote_wheel_breaks_its_reader "remote-wheel"
+    no_list_of_a_layout_breaks_its_reader "oci-index"
+    no_manifest_breaks_its_reader "oci-manifest"
 }
 
 #[test]

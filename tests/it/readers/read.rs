@@ -8,6 +8,8 @@
 // Named by its path, since the fuzz targets name this file by its path.
 #[path = "read/index.rs"]
 mod index;
+#[path = "read/layout.rs"]
+pub mod layout;
 #[path = "read/written.rs"]
 mod written;
 
@@ -33,7 +35,7 @@ pub struct Reader {
 }
 
 /// All readers.
-pub const READERS: [Reader; 23] = [
+pub const READERS: [Reader; 25] = [
     Reader {
         name: "vpython-toml",
         read: |directory, bytes| spec(directory, "vpython.toml", bytes).map(drop),
@@ -125,6 +127,14 @@ pub const READERS: [Reader; 23] = [
     Reader {
         name: "remote-wheel",
         read: index::remote_wheel,
+    },
+    Reader {
+        name: "oci-index",
+        read: layout::list,
+    },
+    Reader {
+        name: "oci-manifest",
+        read: layout::manifest,
     },
 ];
 

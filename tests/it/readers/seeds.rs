@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::read::wheel_with;
+use super::read::{layout, wheel_with};
 
 /// The facts of an interpreter, as stored in a memo.
 pub const FACTS: &str = r##"{"executable":"/usr/bin/python3.11","release":[3,11,7],"build":"3.11.7 (main) [GCC 12.2.0]",
@@ -155,9 +155,15 @@ pub fn seeds(reader: &str) -> Vec<Vec<u8>> {
         "pip-conf" => vec![PIP_CONF.into()],
         "wheel" | "remote-wheel" => return vec![wheel_with(&[]).expect("a wheel")],
         "archive" => return vec![tar(), zip()],
+        "oci-index" => vec![layout::list_text(manifest().as_bytes())],
+        "oci-manifest" => vec![manifest()],
         unknown => panic!("there is no reader `{unknown}`"),
     };
     texts.into_iter().map(String::into_bytes).collect()
+}
+
+fn manifest() -> String {
+    layout::manifest_text().expect("a wheel in memory")
 }
 
 /// The files of an environment in an archive.
