@@ -349,7 +349,7 @@ mod tests {
             ),
             (
                 manifest(2, "sha512:00"),
-                "the digest `sha512:00` is not `sha256:` and 64 digits at line 1 column 67",
+                "the digest `sha512:00` is not `sha256:` and 64 digits at line 1 column 65",
             ),
         ];
         for (text, why) in rows {
