@@ -20,6 +20,7 @@ mod tools;
 mod version;
 mod wheelhouse_reference;
 mod wheels;
+mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;

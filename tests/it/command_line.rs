@@ -333,7 +333,7 @@ fn the_tools_are_listed_if_none_is_named() {
         "list         List the environments in the store",
         "pack         Write the environment as an archive, a package or a container image",
         "prune        Remove environments that have not been used for a long time",
-        "push         Copy the wheels of specs into an image layout, for registries",
+        "push         Copy the wheels of specs into a registry or an image layout",
         "relocate     Rewrite the absolute paths of an environment that has moved",
         "lock         Write the spec's lock file: the exact wheels for all its platforms",
         "unpack       Create an environment from an archive or image of `pack`",

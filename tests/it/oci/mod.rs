@@ -2,7 +2,9 @@
 
 mod built;
 mod push;
+mod push_refused;
 mod registry;
+mod unusable;
 mod wheelhouse;
 
 use std::path::{Path, PathBuf};
