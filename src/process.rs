@@ -29,6 +29,8 @@ pub mod variable {
     pub const WHEELS: &str = "VPYTHON_WHEELS";
     /// A path list of stores to look into before anything is built or fetched.
     pub const SHARED_ROOTS: &str = "VPYTHON_SHARED_ROOTS";
+    /// The registry, `oci://HOST/REPO`, that is asked for wheels before all other servers.
+    pub const REGISTRY: &str = "VPYTHON_REGISTRY";
     /// The settings file to read instead of the default ones.
     pub const CONF: &str = "VPYTHON_CONF";
     /// Any text turns the log on, at level `debug`.

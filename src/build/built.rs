@@ -145,14 +145,18 @@ fn name_of(file: &UnpackedFile) -> String {
     format!("{scheme}/{}", file.destination.path)
 }
 
-/// Extracts a built wheel into the empty directory `to`.
+/// Extracts the built wheel in the file `path` into the empty directory `to`.
 ///
 /// # Errors
 /// The archive differs from its digest, or its members from its lists.
-pub(super) fn extract(layer: &BuiltLayer, wheel: &PlannedWheel, to: &Path) -> Result<Contents> {
+pub(super) fn extract(
+    layer: &BuiltLayer,
+    path: &Path,
+    wheel: &PlannedWheel,
+    to: &Path,
+) -> Result<Contents> {
     let extract = || {
-        let file = fs::open_regular(&layer.path)?;
-        let mut hashing = Hashing::new(file);
+        let mut hashing = Hashing::new(fs::open_regular(path)?);
         let contents = extract_from(&mut hashing, &layer.python, to)?;
         std::io::copy(&mut hashing, &mut std::io::sink()).context("cannot read its end")?;
         let project = &contents.distribution;
@@ -170,7 +174,7 @@ pub(super) fn extract(layer: &BuiltLayer, wheel: &PlannedWheel, to: &Path) -> Re
         );
         Ok(contents)
     };
-    extract().with_context(|| format!("cannot use the built wheel `{}`", layer.path.display()))
+    extract().with_context(|| format!("cannot use the built wheel `{}`", path.display()))
 }
 
 fn extract_from(from: impl Read, python: &str, to: &Path) -> Result<Contents> {

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use tracing::info_span;
+use tracing::{debug, info_span};
 
-use super::unpacked::UnpackedWheel;
-use super::{in_store, unpack};
+use super::unpacked::{Contents, UnpackedWheel};
+use super::{built, import, in_store, unpack};
 use crate::fs::{self, Digest};
 use crate::plan::{Connection, Plan, PlannedWheel};
 use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
@@ -21,6 +21,8 @@ use crate::wheel::Metadata;
 
 /// The name of the archive in the directory that it is unpacked into. No scheme has it.
 const ARCHIVE: &str = "archive.whl";
+/// The same of a built wheel.
+const BUILT_ARCHIVE: &str = "archive.built";
 /// The maximum size in bytes of a wheel that is unpacked from memory, without an archive on the
 /// disk.
 const IN_MEMORY: u64 = 64 << 20;
@@ -100,6 +102,9 @@ impl Downloads<'_> {
         let difference = OnceLock::new();
         let unpack = |staging: &Path| {
             let _fetching = info_span!("fetch", wheel = %wheel.name, bytes = wheel.size).entered();
+            if let Some(contents) = self.built(wheel, staging)? {
+                return Ok(contents);
+            }
             let cannot = || format!("cannot unpack `{}`", wheel.path.display());
             let file = &FileToFetch {
                 sha256: Some(wheel.sha256),
@@ -127,6 +132,34 @@ impl Downloads<'_> {
             wheel: in_store(wheel, self.store, unpack)?,
             warning: difference.into_inner().flatten(),
         })
+    }
+}
+
+impl Downloads<'_> {
+    /// Downloads the built wheel that the lock pins, and extracts it into the empty directory
+    /// `staging`. Returns none if there is none that can be used.
+    fn built(&self, wheel: &PlannedWheel, staging: &Path) -> Result<Option<Contents>> {
+        let Some(layer) = &wheel.built else {
+            return Ok(None);
+        };
+        let path = staging.join(BUILT_ARCHIVE);
+        let extract = || {
+            let mut sink = fs::create_new(&path, 0o600)?;
+            if !self.connection.download_blob(&layer.digest, &mut sink)? {
+                return Ok(None);
+            }
+            built::extract(layer, &path, wheel, staging).map(Some)
+        };
+        match extract() {
+            Ok(Some(contents)) => {
+                fs::remove_file(&path)?;
+                return Ok(Some(contents));
+            }
+            Ok(None) => {}
+            Err(error) if fs::is_io_failure(&error) => return Err(error),
+            Err(error) => debug!(wheel = %wheel.name, "the built wheel is not used: {error:#}"),
+        }
+        import::clear(staging).map(|()| None)
     }
 }
 

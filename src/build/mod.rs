@@ -289,10 +289,14 @@ fn already_unpacked(wheel: &PlannedWheel, store: &Store, to: &Path) -> Result<Op
     if let Some(contents) = import::from_shared_root(store, wheel.sha256, to)? {
         return Ok(Some(contents));
     }
-    let Some(layer) = &wheel.built else {
+    let Some((layer, path)) = wheel
+        .built
+        .as_ref()
+        .and_then(|layer| Some((layer, layer.path.as_ref()?)))
+    else {
         return Ok(None);
     };
-    match built::extract(layer, wheel, to) {
+    match built::extract(layer, path, wheel, to) {
         Ok(contents) => Ok(Some(contents)),
         Err(error) if fs::is_io_failure(&error) => Err(error),
         // The wheel itself is the next source.

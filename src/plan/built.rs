@@ -27,15 +27,15 @@ pub const BUILT_FORM: u32 = 1;
 /// A built wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltLayer {
-    /// The archive.
-    pub path: PathBuf,
+    /// The archive, if it is in an image layout on disk.
+    pub path: Option<PathBuf>,
     /// Its digest.
     pub digest: Digest,
     /// The version of python that its byte code is for, such as `3.11`.
     pub python: String,
 }
 
-/// Adds the built wheels that the lock of a spec pins, as far as they are at hand.
+/// Adds the built wheels that the lock of a spec pins.
 pub(super) fn attach(
     wheels: &mut [PlannedWheel],
     spec: &Spec,
@@ -55,15 +55,12 @@ pub(super) fn attach(
         let Some(digest) = lock.built.get(&wheel.sha256).and_then(layer) else {
             continue;
         };
-        let paths = layouts.iter().map(|layout| blob(&layout.path, &digest));
-        wheel.built = paths
-            .into_iter()
-            .find(|path| fs::is_file(path))
-            .map(|path| BuiltLayer {
-                path,
-                digest,
-                python: python.clone(),
-            });
+        let mut paths = layouts.iter().map(|layout| blob(&layout.path, &digest));
+        wheel.built = Some(BuiltLayer {
+            path: paths.find(|path| fs::is_file(path)),
+            digest,
+            python: python.clone(),
+        });
     }
 }
 

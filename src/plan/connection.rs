@@ -10,13 +10,15 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::Evidence;
+use super::sources::Sources;
 use super::wheelhouse::{IndexWheels, Wheelhouse, pinned, request_lists};
+use crate::fs::Digest;
 use crate::invocation::{Conf, Invocation};
 use crate::process::Process;
 use crate::remote::index::{
     DirectUrls, Freshness, Index, IndexSettings, Named, Options, Timestamp,
 };
-use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Settings};
+use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Restart, Settings};
 use crate::report::progress::Part;
 use crate::report::{self, Failure};
 use crate::spec::{Indexes, Packages, Spec};
@@ -53,6 +55,8 @@ pub struct Connection {
     client: Arc<Client>,
     index: Arc<Index<Arc<Client>>>,
     pinned: HashSet<(PackageName, Version)>,
+    /// The servers that have wheels by digest.
+    sources: Arc<Sources>,
     /// The directories of pip's `find-links`, outside the spec.
     directories: Vec<Named<PathBuf>>,
     /// Warnings about the settings, one sentence each.
@@ -95,8 +99,10 @@ impl Connection {
             direct,
         };
         let index = Arc::new(Index::new(Arc::clone(&client), settings, options));
+        let sources = Arc::new(Sources::of(spec, invocation, process, &client)?);
         Ok(Self {
             client,
+            sources,
             index,
             pinned: pinned_of(spec),
             directories,
@@ -118,7 +124,13 @@ impl Connection {
             wheelhouse.add_configured(value, by, memo, evidence)?;
         }
         let (client, index) = (Arc::clone(&self.client), Arc::clone(&self.index));
-        wheelhouse.attach(IndexWheels::new(client, index, self.pinned.clone()));
+        let sources = Arc::clone(&self.sources);
+        wheelhouse.attach(IndexWheels::new(
+            client,
+            index,
+            sources,
+            self.pinned.clone(),
+        ));
         Ok(())
     }
 
@@ -139,25 +151,37 @@ impl Connection {
         directories.any(|directory| parent == Some(&*directory.value))
     }
 
-    /// Downloads a file into `sink`, and checks its size and its digest, or copies it if this
-    /// process has downloaded it before. `progress` counts the bytes.
+    /// Downloads a file into `sink`, from a server that has it by its digest or from its URL, and
+    /// checks its size and its digest, or copies it if this process has downloaded it before. `progress` counts the bytes.
     ///
     /// # Errors
     /// The file cannot be downloaded, or is another one than expected.
     pub fn download(
         &self,
         file: &FileToFetch,
-        sink: &mut dyn Write,
+        sink: &mut dyn Restart,
         progress: Option<&Part<'_>>,
     ) -> Result<Downloaded> {
         if let Some(kept) = &file.kept {
-            let downloaded = kept.copy_to(sink)?;
+            let mut sink: &mut dyn Write = sink;
+            let downloaded = kept.copy_to(&mut sink)?;
             if let Some(progress) = progress {
                 progress.advance(downloaded.size);
             }
             return Ok(downloaded);
         }
-        self.client.download(&file.download(), sink, progress)
+        self.sources.download(file, sink, progress)
+    }
+}
+
+impl Connection {
+    /// Downloads a blob from the first registry that has it, and compares it with its digest.
+    /// Returns `false` if there is no registry.
+    ///
+    /// # Errors
+    /// No registry has it, or the sink fails.
+    pub fn download_blob(&self, digest: &Digest, sink: &mut dyn Restart) -> Result<bool> {
+        self.sources.download_blob(digest, sink)
     }
 }
 

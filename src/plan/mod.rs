@@ -18,6 +18,7 @@ mod pip;
 mod registries;
 mod resolve;
 mod seed;
+mod sources;
 mod verify;
 mod wheelhouse;
 

@@ -3,7 +3,8 @@
 //! Where the server refuses a range, the file is sent again from its beginning. The part that the
 //! sink has already is then compared by its digest and skipped, so that a sink never has to go back.
 
-use std::io::{ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, Write};
 
 use anyhow::{Context, Result};
 use sha2::Digest as _;
@@ -34,6 +35,29 @@ pub struct Download<'a> {
     pub sha256: Option<Digest>,
     /// The maximum size in bytes.
     pub limit: u64,
+}
+
+/// A sink that can be emptied, so that another server can send the file.
+pub trait Restart: Write {
+    /// Removes what was written.
+    ///
+    /// # Errors
+    /// The file cannot be emptied.
+    fn restart(&mut self) -> std::io::Result<()>;
+}
+
+impl Restart for Vec<u8> {
+    fn restart(&mut self) -> std::io::Result<()> {
+        self.clear();
+        Ok(())
+    }
+}
+
+impl Restart for File {
+    fn restart(&mut self) -> std::io::Result<()> {
+        self.set_len(0)?;
+        self.rewind()
+    }
 }
 
 /// A file that was downloaded.

@@ -61,7 +61,7 @@ mod trouble;
 
 pub use client::Client;
 pub use content::Content;
-pub use download::{Download, Downloaded};
+pub use download::{Download, Downloaded, Restart};
 pub use file_to_fetch::{FileToFetch, KeptFile};
 pub use parallel::{CONNECTIONS, in_parallel};
 pub use remote_url::{Login, Origin, RemoteUrl};

@@ -18,8 +18,9 @@ use tracing::debug;
 
 use super::{Place, WheelFile, Wheelhouse};
 use crate::fs::{self, Digest};
+use crate::plan::sources::Sources;
 use crate::remote::index::{Index, IndexFile, Listing, WheelMetadata};
-use crate::remote::{Client, FileToFetch, KeptFile};
+use crate::remote::{Client, FileToFetch, KeptFile, RemoteUrl};
 use crate::report::Failure;
 use crate::spec::Requirement;
 use crate::wheel::{Metadata, WheelName};
@@ -28,6 +29,7 @@ use crate::wheel::{Metadata, WheelName};
 pub(in crate::plan) struct IndexWheels {
     index: Arc<Index<Arc<Client>>>,
     client: Arc<Client>,
+    sources: Arc<Sources>,
     /// The versions that the spec pins: a yanked wheel is used only if its version is pinned (PEP
     /// 592).
     pinned: HashSet<(PackageName, Version)>,
@@ -65,11 +67,13 @@ impl IndexWheels {
     pub fn new(
         client: Arc<Client>,
         index: Arc<Index<Arc<Client>>>,
+        sources: Arc<Sources>,
         pinned: HashSet<(PackageName, Version)>,
     ) -> Self {
         Self {
             index,
             client,
+            sources,
             pinned,
             only: None,
             projects: HashMap::new(),
@@ -230,6 +234,11 @@ impl Wheelhouse {
                 .or_default()
                 .extend(files);
         }
+    }
+
+    /// Returns the URL of a wheel on the first server that has wheels by digest.
+    pub fn url_by_digest(&self, sha256: &Digest) -> Option<RemoteUrl> {
+        self.of_indexes.as_ref()?.sources.url_of(sha256)
     }
 
     /// Offers a wheel by the URL in a lock file. No index is asked for it.

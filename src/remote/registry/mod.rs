@@ -108,7 +108,7 @@ impl Registry {
     }
 
     /// Returns the URL of a blob.
-    fn blob_url(&self, digest: &Digest) -> Result<RemoteUrl> {
+    pub fn blob_url(&self, digest: &Digest) -> Result<RemoteUrl> {
         self.base.join(&format!("blobs/sha256:{digest}"))
     }
 

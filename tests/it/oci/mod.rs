@@ -4,6 +4,7 @@ mod built;
 mod push;
 mod push_refused;
 mod registry;
+mod servers;
 mod unusable;
 mod wheelhouse;
 

@@ -80,8 +80,9 @@ impl<'a> Choice<'a> {
         &self.wheel.value.sha256
     }
 
-    /// Returns where the lock file says that the file can be downloaded, if it says so.
-    pub(super) fn file_to_fetch(&self) -> Option<FileToFetch> {
+    /// Returns where the file can be downloaded: at the URL in the lock file, or else at `by_digest`
+    /// on a server that has wheels by digest.
+    pub(super) fn file_to_fetch(&self, by_digest: Option<RemoteUrl>) -> Option<FileToFetch> {
         let LockedWheel {
             file_name,
             url,
@@ -89,8 +90,10 @@ impl<'a> Choice<'a> {
             sha256,
             ..
         } = &self.wheel.value;
+        let url = url.as_ref();
+        let of_lock = url.and_then(|url| RemoteUrl::parse(url.reveal()).ok());
         Some(FileToFetch {
-            url: RemoteUrl::parse(url.as_ref()?.reveal()).ok()?,
+            url: of_lock.or(by_digest)?,
             file_name: file_name.clone(),
             size: *size,
             sha256: Some(*sha256),

@@ -220,8 +220,8 @@ fn select<'a>(
     Ok(selection)
 }
 
-/// Offers the files that no directory has with the locked digest, by the URLs in the lock file, or
-/// else by those of the indexes, if these are used.
+/// Offers the files that no directory has with the locked digest, by the URLs in the lock file, by
+/// those of servers that have wheels by digest, or by those of the indexes, if these are used.
 ///
 /// # Errors
 /// A file or an index cannot be read.
@@ -234,7 +234,8 @@ fn offer_by_url(choices: &[Choice<'_>], wheelhouse: &mut Wheelhouse) -> Result<(
         if wheelhouse.digests(&present)?.contains(choice.sha256()) {
             continue;
         }
-        match choice.file_to_fetch() {
+        let by_digest = wheelhouse.url_by_digest(choice.sha256());
+        match choice.file_to_fetch(by_digest) {
             Some(file) => wheelhouse.offer(&choice.name, file),
             None => wheelhouse.list_on_index(&choice.name.project),
         }
