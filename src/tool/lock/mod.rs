@@ -54,7 +54,12 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     // Resolve the spec, and print how the lock file changes.
     // The pins of an existing lock stay for the wheels that it still has.
     let built = if options.built {
-        plan::in_layouts(&spec, invocation)?
+        let built = plan::in_layouts(&spec, invocation)?;
+        if built.is_empty() {
+            let why = "no image layout among the wheelhouses has built wheels; `push --built oci:DIR` puts them into one";
+            invocation.warn(&[why.to_owned()]);
+        }
+        built
     } else {
         kept.map(|lock| lock.built.clone()).unwrap_or_default()
     };

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use expect_test::expect;
+
 use crate::support::{Launch, Outcome, Python, Wheel, World, files};
 
 /// A world with a script that requires two wheels, which the layout `layout` has with their byte
@@ -132,6 +134,19 @@ fn a_lock_keeps_its_pins() {
     let text = std::fs::read_to_string(world.path("pylock.tool.toml")).unwrap();
     let (_, pins) = text.split_once("[tool.vpython.built]\n").unwrap();
     assert_eq!(pins.lines().count(), 1, "{pins}");
+}
+
+#[test]
+fn a_lock_without_built_wheels_at_hand_is_warned_of() {
+    let world = World::new();
+    world.wheel(&Wheel::module("a", "1"));
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\n");
+    let lock = world
+        .vpython(["-vpython-tool", "lock", "--built", "tool.py"])
+        .run();
+    lock.expect(0, "pylock.tool.toml: written\n  + a 1\n", expect![[r#"
+        vpython: warning: no image layout among the wheelhouses has built wheels; `push --built oci:DIR` puts them into one
+    "#]]);
 }
 
 #[test]
