@@ -4,11 +4,13 @@
 //! The maker of such an archive decides what python runs, as with a wheel. So one is used only if
 //! the lock pins its digest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::PlannedWheel;
+use super::sources::wheelhouses;
 use crate::fs::{self, Digest};
 use crate::interpreter::Facts;
 use crate::invocation::{Invocation, WheelhouseReference};
@@ -50,8 +52,7 @@ pub(super) fn attach(
     };
     let layouts: Vec<&LayoutReference> = layouts(spec, invocation).collect();
     for wheel in wheels {
-        let layer =
-            |layers: &std::collections::BTreeMap<String, Digest>| layers.get(&python).copied();
+        let layer = |layers: &BTreeMap<String, Digest>| layers.get(&python).copied();
         let Some(digest) = lock.built.get(&wheel.sha256).and_then(layer) else {
             continue;
         };
@@ -99,14 +100,7 @@ fn layouts<'a>(
     spec: &'a Spec,
     invocation: &'a Invocation,
 ) -> impl Iterator<Item = &'a LayoutReference> {
-    let of_spec = spec.wheelhouses.iter().map(|named| &named.value);
-    let wheels = &invocation.wheels;
-    let named = wheels
-        .of_caller
-        .iter()
-        .chain(of_spec)
-        .chain(&wheels.of_site);
-    named.filter_map(|named| match named {
+    wheelhouses(spec, invocation).filter_map(|named| match named {
         WheelhouseReference::Layout(layout) => Some(layout),
         _ => None,
     })

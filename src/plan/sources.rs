@@ -22,6 +22,18 @@ use crate::spec::Spec;
 /// The part of the URL of a mirror that the digest replaces.
 const DIGEST: &str = "{sha256}";
 
+/// Returns the wheelhouses that are named for a launch, in their order: the caller's, the spec's, the
+/// site's.
+pub(super) fn wheelhouses<'a>(
+    spec: &'a Spec,
+    invocation: &'a Invocation,
+) -> impl Iterator<Item = &'a WheelhouseReference> {
+    let of_spec = spec.wheelhouses.iter().map(|named| &named.value);
+    let wheels = &invocation.wheels;
+    let of_caller = wheels.of_caller.iter();
+    of_caller.chain(of_spec).chain(&wheels.of_site)
+}
+
 /// The servers of a spec and its caller, in the order in which they are asked.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -72,14 +84,7 @@ impl Sources {
                 _ => return Err(failure().because("it does not begin with `oci://`").into()),
             }
         }
-        let of_spec = spec.wheelhouses.iter().map(|named| &named.value);
-        let wheels = &invocation.wheels;
-        let named = wheels
-            .of_caller
-            .iter()
-            .chain(of_spec)
-            .chain(&wheels.of_site);
-        sources.extend(named.cloned());
+        sources.extend(wheelhouses(spec, invocation).cloned());
         let sources = sources.into_iter().filter_map(|named| {
             let shown = named.to_string();
             let server = match named {
