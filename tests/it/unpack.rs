@@ -5,7 +5,7 @@ use std::path::Path;
 
 use expect_test::expect;
 
-use crate::support::{Outcome, Python, Wheel, World};
+use crate::support::{Outcome, Python, Wheel, World, files};
 
 /// A world with archives of each format: `env.tar`, `env.tar.gz`, `env.tar.zst` and `env.zip`.
 fn world(forms: &[&str]) -> World {
@@ -142,6 +142,22 @@ fn a_damaged_archive_leaves_the_old_version_live() {
     version(&world, "env").prints("1\n");
     version(&world, "current").prints("1\n");
     assert!(!world.path(".env.vpython-new").exists());
+}
+
+#[test]
+fn what_is_left_of_a_removed_environment_is_replaced() {
+    // An environment that cannot be renamed is removed in place, these two files last.
+    for left in ["vpython-pack.json", "vpython-unpack.json"] {
+        let world = world(&["tar"]);
+        unpack(&world, &["env.tar", "env"]).prints("[WORLD]/work/env\n");
+        let whole = files(&world.path("env"));
+        let file = world.path("env").join(left);
+        let content = std::fs::read(&file).unwrap();
+        std::fs::remove_dir_all(world.path("env")).unwrap();
+        world.write(&format!("env/{left}"), content);
+        unpack(&world, &["env.tar", "env"]).prints("[WORLD]/work/env\n");
+        assert_eq!(files(&world.path("env")), whole, "{left}");
+    }
 }
 
 #[test]

@@ -75,8 +75,14 @@ impl Existing {
         if !found.is_dir() {
             return refuse("it is not a directory");
         }
-        if fs::list(destination)?.is_some_and(|names| names.is_empty()) {
+        let names = fs::list(destination)?.unwrap_or_default();
+        if names.is_empty() {
             return Ok(Self::Absent);
+        }
+        // Where no directory can be renamed, an environment is removed in place, with this file and
+        // the manifest last, in any order.
+        if names == [UNPACK_STATE] {
+            return Ok(Self::Outdated);
         }
         // The manifest in the directory shows that vpython unpacked it.
         let Some(there) = fs::look_for_json::<PackManifest>(&destination.join(PACK_MANIFEST))?
