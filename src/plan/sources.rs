@@ -125,23 +125,29 @@ impl Sources {
     ) -> Result<Downloaded> {
         let mut failures: Vec<Error> = Vec::new();
         let mut is_asked = false;
+        let mut failed: Option<&Source> = None;
+        // A warning says that the next source is asked, so there must be one.
+        let note = |failed: Option<&Source>, failures: &[Error]| {
+            if let Some((source, error)) = failed.zip(failures.last()) {
+                source.note(error);
+            }
+        };
         if let Some(digest) = &file.sha256 {
             for source in &self.sources {
+                note(failed, &failures);
                 is_asked |= source.url_of(digest).is_ok_and(|url| url == file.url);
                 match source.download(&self.client, file, digest, sink, progress) {
                     Ok(downloaded) => return Ok(downloaded),
                     Err(error) if fs::is_io_failure(&error) => return Err(error),
-                    Err(error) => {
-                        source.note(&error);
-                        failures.push(error);
-                    }
+                    Err(error) => failures.push(error),
                 }
+                failed = Some(source);
                 sink.restart().context("cannot write the downloaded file")?;
             }
         }
         if !is_asked {
-            let own = self.client.download(&file.download(), sink, progress);
-            match own {
+            note(failed, &failures);
+            match self.client.download(&file.download(), sink, progress) {
                 Err(error) if !failures.is_empty() => failures.push(error),
                 own => return own,
             }

@@ -262,6 +262,13 @@ fn an_error_says_what_each_server_said() {
           caused by: cannot fetch `[INDEX]/v2/team/nothing/blobs/sha256:[DIGEST]`: the server answered 404 Not Found
           caused by: cannot fetch `[INDEX]/v2/team/wheels/blobs/sha256:[DIGEST]`: its SHA-256 digest is [OTHER], and [DIGEST] is expected"#]].assert_eq(&text);
     assert_eq!(outcome.code, Some(125));
+    // Of a single server there is no warning, since no other one is asked.
+    let words = ["-vpython-wheels", &nothing, "tool.py"];
+    let outcome = launch(&world, &words).run();
+    assert!(
+        outcome.code == Some(125) && !outcome.stderr.contains("warning"),
+        "{outcome}"
+    );
     // What has arrived stays: the next launch asks for the other wheel only.
     registry.damage("team/wheels", &format!("sha256:{damaged}"));
     let asked = registry.paths("GET").len();
