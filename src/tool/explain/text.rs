@@ -1,6 +1,8 @@
 //! The explanation as text for people: the program, the search for its spec, the requirements, and
 //! the resulting environment.
 
+use std::collections::HashSet;
+
 use pep508_rs::PackageName;
 
 use super::{Explanation, Outlook, json, searched};
@@ -181,7 +183,11 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
     let (Some(spec), Some(_)) = (&explanation.spec, &explanation.environment) else {
         return Vec::new();
     };
-    let is_here = |name: &PackageName| explanation.wheels().iter().any(|wheel| wheel.name == *name);
+    let here: HashSet<&PackageName> = explanation
+        .wheels()
+        .iter()
+        .map(|wheel| &wheel.name)
+        .collect();
     let names: Vec<&PackageName> = match &spec.packages {
         Packages::Required(requirements) => requirements
             .asked
@@ -197,7 +203,7 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
     };
     names
         .into_iter()
-        .filter(|name| !is_here(name))
+        .filter(|name| !here.contains(name))
         .map(ToString::to_string)
         .collect()
 }

@@ -373,10 +373,10 @@ fn target_title(candidate: &Candidate, legacy: &Legacy) -> String {
 /// cause.
 fn different_plan(legacy: &Legacy, before: &Plan, after: &Plan) -> Failure {
     let missing = |from: &Plan, of: &Plan| -> Vec<String> {
-        let has = |digest| of.wheels.iter().any(|wheel| wheel.sha256 == digest);
+        let there: BTreeSet<_> = of.wheels.iter().map(|wheel| wheel.sha256).collect();
         from.wheels
             .iter()
-            .filter(|wheel| !has(wheel.sha256))
+            .filter(|wheel| !there.contains(&wheel.sha256))
             .map(PlannedWheel::file_name)
             .collect()
     };
