@@ -23,7 +23,7 @@ pub use document::{
     media_type,
 };
 pub use growing_layout::GrowingLayout;
-pub use layout::{BLOBS, INDEX, Image, Layout};
+pub use layout::{BLOBS, Blob, INDEX, Image, Layout};
 pub use new_layout::{NewLayout, is_layout};
 pub use reference::{LayoutReference, Reference, RegistryReference, Version, is_tag};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
 
-use super::layout::{BLOBS, INDEX, MARK, TAG, blob_name};
+use super::layout::{BLOBS, Blob, INDEX, MARK, TAG, blob_name};
 use super::{Descriptor, ImageIndex, Layout};
 use crate::fs::{self, Digest, Hashing};
 
@@ -137,6 +137,15 @@ impl NewLayout {
     #[must_use]
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.directory.join(blob_name(digest))
+    }
+
+    /// Opens a blob that was written.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn blob(&self, descriptor: &Descriptor) -> Result<Blob> {
+        let file = fs::open_regular(&self.blob_path(&descriptor.digest))?;
+        Ok(file.take(descriptor.size))
     }
 
     /// Writes a file beside the blobs, for tools that read something else than the list of manifests.

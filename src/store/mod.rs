@@ -9,6 +9,7 @@
 //!     locks/                build locks; never removed, since a process may wait for one
 //!     memo/                 launch memos, interpreter facts, wheelhouse indexes; recomputable
 //!     index/                answers of package indexes; recomputable
+//!     layers/               layers of images that were unpacked from registries; recomputable
 //!     tmp/                  staging; leftovers of killed builds are garbage
 //! ```
 //!
@@ -21,6 +22,7 @@
 mod advice;
 mod entry;
 mod integrity;
+mod layers;
 mod lock;
 mod path_trust;
 mod processes;
@@ -41,6 +43,7 @@ use anyhow::Result;
 pub use advice::advise;
 pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use integrity::{Checked, Damage, Discarded, Fault};
+pub use layers::Layers;
 pub use processes::Processes;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;

@@ -116,6 +116,7 @@ impl Store {
                 .into_iter()
                 .map(|(digest, measured)| (digest, measured.total()))
                 .collect(),
+            layers: self.kept_layers()?.iter().map(|(_, size, _)| size).sum(),
         })
     }
 }
@@ -127,6 +128,8 @@ pub struct Usage {
     pub entries: BTreeMap<String, Space>,
     /// The unpacked wheels.
     pub wheels: BTreeMap<Digest, u64>,
+    /// All layers of images.
+    pub layers: u64,
 }
 
 /// The space of an environment, in bytes.
@@ -144,6 +147,7 @@ impl Usage {
     pub fn total(&self) -> u64 {
         self.entries.values().map(|space| space.own).sum::<u64>()
             + self.wheels.values().sum::<u64>()
+            + self.layers
     }
 }
 

@@ -104,8 +104,10 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
         .wheels
         .iter()
         .filter_map(|digest| usage.wheels.get(digest));
-    let (answers, size) = pruned.answers;
-    let freed = size + own.map(|space| space.own).sum::<u64>() + wheels.sum::<u64>();
+    let (answers, of_answers) = pruned.answers;
+    let (layers, of_layers) = pruned.layers;
+    let freed =
+        of_answers + of_layers + own.map(|space| space.own).sum::<u64>() + wheels.sum::<u64>();
     let verb = if act == Act::Remove {
         "removed"
     } else {
@@ -113,16 +115,20 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
     };
     let count =
         |count: usize, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
+    let and_of = |found: usize, name: &str, of: &str| {
+        if found == 0 {
+            String::new()
+        } else {
+            format!(", {} of {of}", count(found, name))
+        }
+    };
     lines
         + &format!(
-            "{verb} {}, {}{} and {} of builds and launches: {}\n",
+            "{verb} {}, {}{}{} and {} of builds and launches: {}\n",
             count(pruned.environments.len(), "environment"),
             count(pruned.wheels.len(), "unpacked wheel"),
-            if answers == 0 {
-                String::new()
-            } else {
-                format!(", {} of package indexes", count(answers, "cached answer"))
-            },
+            and_of(layers, "layer", "images"),
+            and_of(answers, "cached answer", "package indexes"),
             count(pruned.garbage.len(), "leftover"),
             ByteSize::b(freed)
         )

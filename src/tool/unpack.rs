@@ -13,6 +13,7 @@ use crate::plan;
 use crate::portable::{self, Packed, PackedImage};
 use crate::process::{self, Process};
 use crate::report::{self, Failure};
+use crate::store::Layers;
 
 /// Unpacks the archive that the command line names, prints the path of the environment, and returns
 /// the exit code.
@@ -74,7 +75,8 @@ fn packed(word: &OsStr, invocation: &Invocation, process: &Process) -> Result<Pa
         Some(Reference::Registry(reference)) => {
             let client = plan::registry_client(invocation, process)?;
             let platform = Platform::linux(process::MACHINE);
-            PackedImage::open_remote(&client, &reference, &platform)
+            let kept = Layers::of(invocation, process)?;
+            PackedImage::open_remote(&client, &reference, &platform, kept)
                 .with_context(|| format!("cannot unpack `{reference}`"))
                 .map(|image| Packed::Image(Box::new(image)))
         }

@@ -1,4 +1,5 @@
-//! Creates an environment from an archive or an image of `pack`, without a network and without the store.
+//! Creates an environment from an archive or an image of `pack`. Only an image in a registry needs the
+//! network, and the store, which keeps its layers.
 //!
 //! vpython extracts the archive next to the destination, verifies it against its manifest, and
 //! renames it into place as a whole; until then the previous environment remains in use. The

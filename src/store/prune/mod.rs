@@ -59,6 +59,8 @@ pub struct Pruned {
     pub building: Use,
     /// The number of cached answers of package indexes, and their size in bytes.
     pub answers: (usize, u64),
+    /// The number of layers of images, and their size in bytes.
+    pub layers: (usize, u64),
 }
 
 /// The interval of opportunistic pruning.
@@ -98,9 +100,13 @@ impl Store {
         let now = SystemTime::now();
         let stored = self.stored()?;
         let mut ledger = Ledger::of(usage, &stored);
+        let mut pruned = Pruned {
+            // Layers can be downloaded again, so they go before environments do.
+            layers: self.remove_layers(limits.older_than, limits.max_size, ledger.total(), act)?,
+            ..Pruned::default()
+        };
         // Evaluated only if there is something to remove.
         let programs = LazyCell::new(Processes::look);
-        let mut pruned = Pruned::default();
         for candidate in stored {
             let is_too_much = limits.max_size.is_some_and(|max| ledger.total() > max);
             if !is_too_much && candidate.age(now) < limits.older_than {

@@ -10,13 +10,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use flate2::bufread::MultiGzDecoder;
-use tempfile::TempDir;
 
 use super::extraction::{Extraction, read_manifest};
 use super::tar;
-use crate::fs::{self, Hashing};
+use crate::fs::Hashing;
 use crate::oci::{
-    Descriptor, Image, Layout, LayoutReference, NewLayout, Platform, Reference, RegistryReference,
+    Blob, Descriptor, Image, Layout, LayoutReference, Platform, Reference, RegistryReference,
     media_type,
 };
 use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
@@ -24,23 +23,25 @@ use crate::portable::pack::image::{LAYER, SKELETON};
 use crate::remote::Client;
 use crate::remote::registry::Registry;
 use crate::report::Failure;
+use crate::store::Layers;
 
 /// An image of `pack` in an image layout, or in a registry.
 pub struct PackedImage {
     reference: Reference,
-    layout: Layout,
-    /// The repository that the layout is filled from.
-    pulled: Option<Pulled>,
+    source: Source,
     /// The layers of the environment: that with the pack manifest, then the others from the top
     /// down.
     layers: Vec<Descriptor>,
 }
 
-/// An image of a registry, whose layers are downloaded into a temporary layout when they are needed.
-struct Pulled {
-    registry: Registry,
-    layout: NewLayout,
-    directory: TempDir,
+/// Where the layers of an image are.
+enum Source {
+    Layout(Layout),
+    /// They are downloaded when they are needed, and kept in the store.
+    Registry {
+        registry: Box<Registry>,
+        kept: Layers,
+    },
 }
 
 impl PackedImage {
@@ -51,10 +52,14 @@ impl PackedImage {
     pub fn open(reference: &LayoutReference, platform: &Platform) -> Result<Self> {
         let layout = Layout::open(&reference.path)?;
         let image = layout.image(reference.tag.as_deref(), platform)?;
-        Self::new(Reference::Layout(reference.clone()), layout, image, None)
+        Self::new(
+            Reference::Layout(reference.clone()),
+            Source::Layout(layout),
+            image,
+        )
     }
 
-    /// Opens the image of a registry for a platform.
+    /// Opens the image of a registry for a platform. Its layers are kept in `kept`.
     ///
     /// # Errors
     /// The registry does not have it, or cannot be read, or `pack` has not written it.
@@ -62,29 +67,18 @@ impl PackedImage {
         client: &Arc<Client>,
         reference: &RegistryReference,
         platform: &Platform,
+        kept: Layers,
     ) -> Result<Self> {
         let registry = Registry::new(client, reference)?;
-        let (image, manifest) = registry.image(&reference.version_or_default(), platform)?;
-        let directory = fs::create_temporary_dir()?;
-        let layout = NewLayout::begin(directory.path())?;
-        let written = layout.add(&image.descriptor.media_type, &manifest)?;
-        layout.finish(written, "latest")?;
-        let pulled = Pulled {
-            registry,
-            layout,
-            directory,
+        let (image, _) = registry.image(&reference.version_or_default(), platform)?;
+        let source = Source::Registry {
+            registry: Box::new(registry),
+            kept,
         };
-        let layout = Layout::open(pulled.directory.path())?;
-        let reference = Reference::Registry(reference.clone());
-        Self::new(reference, layout, image, Some(pulled))
+        Self::new(Reference::Registry(reference.clone()), source, image)
     }
 
-    fn new(
-        reference: Reference,
-        layout: Layout,
-        image: Image,
-        pulled: Option<Pulled>,
-    ) -> Result<Self> {
+    fn new(reference: Reference, source: Source, image: Image) -> Result<Self> {
         let Image { manifest, .. } = image;
         let kind = |layer: &Descriptor| layer.annotations.get(LAYER).cloned();
         let mut layers = manifest.layers;
@@ -104,20 +98,19 @@ impl PackedImage {
         }
         Ok(Self {
             reference,
-            layout,
-            pulled,
+            source,
             layers,
         })
     }
 
-    /// Downloads layers of an image of a registry that were not downloaded yet.
-    fn pull(&self, layers: &[Descriptor]) -> Result<()> {
-        let Some(pulled) = &self.pulled else {
-            return Ok(());
-        };
-        let mut missing = layers.to_vec();
-        missing.retain(|layer| !fs::exists(&pulled.layout.blob_path(&layer.digest)));
-        pulled.registry.pull_blobs(&missing, &pulled.layout)
+    /// Opens layers in their order. Those of a registry that the store does not have are downloaded.
+    fn open_layers(&self, layers: &[Descriptor]) -> Result<Vec<Blob>> {
+        match &self.source {
+            Source::Layout(layout) => layers.iter().map(|layer| layout.blob(layer)).collect(),
+            Source::Registry { registry, kept } => kept.open(layers, |missing, layout| {
+                registry.pull_blobs(missing, layout)
+            }),
+        }
     }
 
     /// Reads the pack manifest.
@@ -127,8 +120,8 @@ impl PackedImage {
     pub(super) fn manifest(&self) -> Result<PackManifest> {
         let layer = self.layers.first().context("it has no layers")?;
         let read = || {
-            self.pull(std::slice::from_ref(layer))?;
-            let mut blob = self.layout.blob(layer)?;
+            let blobs = self.open_layers(std::slice::from_ref(layer))?;
+            let mut blob = blobs.into_iter().next().context("it has no layers")?;
             tar::first_file(&mut *content(layer, &mut blob)?, read_manifest)
         };
         read().with_context(|| self.cannot())
@@ -140,37 +133,38 @@ impl PackedImage {
     /// A layer differs from its digest or from the pack manifest, or a file cannot be written.
     pub(super) fn extract(&self, into: &Path) -> Result<PackManifest> {
         let manifest = self.manifest()?;
-        self.pull(&self.layers).with_context(|| self.cannot())?;
+        let blobs = self.open_layers(&self.layers);
+        let blobs = blobs.with_context(|| self.cannot())?;
         let mut extraction = Extraction::begin(&manifest, into)?;
         extraction.pass_over(PACK_MANIFEST);
-        for layer in &self.layers {
-            self.extract_layer(layer, &mut extraction)
-                .with_context(|| self.cannot())?;
+        for (layer, blob) in self.layers.iter().zip(blobs) {
+            extract_layer(layer, blob, &mut extraction).with_context(|| self.cannot())?;
         }
         extraction.finish()?;
         Ok(manifest)
     }
 
-    fn extract_layer(&self, layer: &Descriptor, extraction: &mut Extraction<'_>) -> Result<()> {
-        let mut blob = Hashing::new(self.layout.blob(layer)?);
-        tar::members(&mut *content(layer, &mut blob)?, |name, found| {
-            extraction.put(name, found)
-        })?;
-        extraction.end_layer();
-        // The digest covers all bytes, also those after the end of the compressed stream.
-        std::io::copy(&mut blob, &mut std::io::sink()).context("cannot read its end")?;
-        let (found, _) = blob.finish();
-        ensure!(
-            found == layer.digest,
-            "the layer `{}` differs from its digest: its bytes have the digest `{found}`",
-            self.layout.blob_path(layer).display()
-        );
-        Ok(())
-    }
-
     fn cannot(&self) -> String {
         format!("cannot unpack `{}`", self.reference)
     }
+}
+
+/// Extracts a layer, and verifies it.
+fn extract_layer(layer: &Descriptor, blob: Blob, extraction: &mut Extraction<'_>) -> Result<()> {
+    let mut blob = Hashing::new(blob);
+    tar::members(&mut *content(layer, &mut blob)?, |name, found| {
+        extraction.put(name, found)
+    })?;
+    extraction.end_layer();
+    // The digest covers all bytes, also those after the end of the compressed stream.
+    std::io::copy(&mut blob, &mut std::io::sink()).context("cannot read its end")?;
+    let (found, _) = blob.finish();
+    ensure!(
+        found == layer.digest,
+        "the layer `sha256:{}` differs from its digest: its bytes have the digest `{found}`",
+        layer.digest
+    );
+    Ok(())
 }
 
 /// Returns the tar archive in a layer.

@@ -56,10 +56,123 @@ fn an_image_is_sent_to_a_registry_and_unpacked_from_there() {
         unpack(&world, image).prints("[WORLD]/env\n");
         is_alive(&world.outside("env"));
     }
-    // If the environment is up to date, only the layer with its manifest is downloaded.
+    // A second time, only the manifest is.
     let read = registry.paths("GET").len();
     unpack(&world, &reference).prints("[WORLD]/env\n");
-    assert_eq!(registry.paths("GET").len(), read + 2);
+    assert_eq!(registry.paths("GET").len(), read + 1);
+}
+
+/// The layers of an image in a registry that were requested since `from` requests.
+fn layers_read(registry: &OciRegistry, from: usize) -> Vec<String> {
+    let paths = registry.paths("GET").split_off(from);
+    let digest = |path: &String| Some(path.rsplit_once("/blobs/")?.1.to_owned());
+    paths.iter().filter_map(digest).collect()
+}
+
+#[test]
+fn layers_that_the_store_has_are_not_downloaded_again() {
+    let world = world();
+    let registry = OciRegistry::start(|_| None);
+    let send = |tag: &str| {
+        let reference = registry.reference(&format!("team/app:{tag}"));
+        pack(&world, &reference, &PREFIX).succeeds_with(&*world.interpreter_warning());
+        (reference, layers(&registry.bytes("team/app", tag)))
+    };
+    let (first, of_first) = send("1");
+    unpack(&world, &first).prints("[WORLD]/env\n");
+    // The next image shares the layer of a wheel.
+    world.write("vpython.toml", "dependencies = ['some']\n");
+    let (second, of_second) = send("2");
+    let mut new = of_second.clone();
+    new.retain(|layer| !of_first.contains(layer));
+    assert!(!new.is_empty() && new.len() < of_second.len(), "{new:?}");
+    let from = registry.paths("GET").len();
+    unpack(&world, &second).prints("[WORLD]/env\n");
+    let mut read = layers_read(&registry, from);
+    read.sort();
+    new.sort();
+    assert_eq!(read, new);
+    // One that is damaged, or no file at all, is downloaded again.
+    let kept = |layer: &str| {
+        let digest = layer.trim_start_matches("sha256:");
+        world.store("layers/blobs/sha256").join(digest)
+    };
+    let (flipped, replaced) = (&of_first[0], &of_first[1]);
+    let mut bytes = std::fs::read(kept(flipped)).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(kept(flipped), bytes).unwrap();
+    std::fs::remove_file(kept(replaced)).unwrap();
+    std::fs::create_dir(kept(replaced)).unwrap();
+    // A killed download has left this.
+    let leftover = kept(".new-1");
+    std::fs::write(&leftover, "part").unwrap();
+    let from = registry.paths("GET").len();
+    unpack(&world, &first).prints("[WORLD]/env\n");
+    let mut read = layers_read(&registry, from);
+    read.sort();
+    let mut damaged = vec![flipped.clone(), replaced.clone()];
+    damaged.sort();
+    assert_eq!(read, damaged);
+    assert!(!leftover.exists());
+    is_alive(&world.outside("env"));
+}
+
+#[test]
+fn layers_are_pruned() {
+    let world = world();
+    let registry = OciRegistry::start(|_| None);
+    let reference = registry.reference("app:1");
+    pack(&world, &reference, &PREFIX).succeeds_with(&*world.interpreter_warning());
+    unpack(&world, &reference).prints("[WORLD]/env\n");
+    let kept = || {
+        std::fs::read_dir(world.store("layers/blobs/sha256"))
+            .unwrap()
+            .count()
+    };
+    let count = layers(&registry.bytes("app", "1")).len();
+    assert_eq!(kept(), count);
+    let prune = |words: &[&str]| {
+        let outcome = world
+            .vpython(["-vpython-tool", "prune"])
+            .arguments(words)
+            .run();
+        assert_eq!(outcome.stderr, "");
+        outcome.stdout
+    };
+    // What was used lately stays, and goes first if the store is too large.
+    assert!(!prune(&["--older-than", "1h"]).contains("of images"));
+    let of_image = prune(&["--dry-run", "--older-than", "1h", "--max-size", "100MiB"]);
+    assert!(!of_image.contains("of images"), "{of_image}");
+    let found = prune(&["--dry-run", "--older-than", "1h", "--max-size", "1B"]);
+    assert!(
+        found.contains(&format!("{count} layers of images")),
+        "{found}"
+    );
+    assert_eq!(kept(), count);
+    let all = prune(&["--all"]);
+    assert!(all.contains(&format!("{count} layers of images")), "{all}");
+    assert_eq!(kept(), 0);
+}
+
+#[test]
+fn an_image_is_unpacked_without_a_store() {
+    let world = world();
+    let registry = OciRegistry::start(|_| None);
+    let reference = registry.reference("app:1");
+    pack(&world, &reference, &PREFIX).succeeds_with(&*world.interpreter_warning());
+    let directory = world.outside("env");
+    let outcome = world
+        .vpython([
+            "-vpython-root",
+            "/dev/null/store",
+            "-vpython-tool",
+            "unpack",
+            &reference,
+        ])
+        .arguments([directory.to_str().unwrap()])
+        .run();
+    outcome.prints("[WORLD]/env\n");
+    is_alive(&directory);
 }
 
 #[test]
