@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::{activate, byte_code};
 use crate::fs;
-use crate::interpreter::Facts;
+use crate::interpreter::{Facts, library_name};
 use crate::report::Failure;
 use crate::spec::SystemPackages;
 
@@ -88,15 +88,14 @@ pub(super) fn links(
         return Ok(links);
     }
     let own = (PathBuf::from("bin/python3"), interpreter.to_path_buf());
-    let versioned = format!("python{major}.{minor}");
-    let free_threaded = format!("{versioned}t");
+    let free_threaded = library_name(major, minor, true);
     let is_free_threaded = Path::new(site_packages)
         .iter()
         .any(|part| part == &*free_threaded);
     let mut links = vec![
         own,
         named("python".into(), "python3"),
-        named(versioned, "python3"),
+        named(library_name(major, minor, false), "python3"),
     ];
     links.extend(is_free_threaded.then(|| named(free_threaded, "python3")));
     Ok(links)

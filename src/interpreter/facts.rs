@@ -1,5 +1,6 @@
 //! The facts about an interpreter: what determines which wheels it can use, and how it is run.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use pep440_rs::Version;
@@ -196,6 +197,22 @@ mod optional_path {
     ) -> Result<Option<PathBuf>, D::Error> {
         Ok(Option::<TextPath>::deserialize(deserializer)?.map(|TextPath(path)| path))
     }
+}
+
+/// Returns the name of the directory of the standard library under `lib`, which is also a name of
+/// the interpreter in `bin`: `python3.13`, or `python3.13t` for a free-threaded build.
+#[must_use]
+pub fn library_name(major: impl Display, minor: impl Display, free_threaded: bool) -> String {
+    format!(
+        "python{}",
+        title_of_version(format!("{major}.{minor}"), free_threaded)
+    )
+}
+
+/// Returns a version of python, followed by `t` if it is free-threaded, as in `3.13.2t`.
+#[must_use]
+pub fn title_of_version(version: impl Display, free_threaded: bool) -> String {
+    format!("{version}{}", if free_threaded { "t" } else { "" })
 }
 
 /// Returns a name for the byte code of a version of python, such as `3.11`: all final releases of a

@@ -17,7 +17,7 @@ mod version;
 
 pub use binary::{next_on_path, next_python_on_path};
 pub use choice::{InterpreterChoice, Source, Taken};
-pub use facts::{Abi, Facts, Libc, byte_code_version};
+pub use facts::{Abi, Facts, Libc, byte_code_version, library_name, title_of_version};
 pub use find::find;
 pub use search_settings::search_settings;
 pub use tags::{Tag, Tags};

@@ -26,7 +26,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::elf::{self, Elf, Precedence};
 use crate::fs;
-use crate::interpreter::Facts;
+use crate::interpreter::{Facts, library_name};
 use crate::report::Failure;
 
 /// The directory of the copy, relative to the environment.
@@ -177,12 +177,7 @@ impl Copy {
             .context("it is not in a `bin` directory")?
             .to_path_buf();
         let [major, minor, _] = interpreter.release;
-        let threads = if interpreter.abi.free_threaded {
-            "t"
-        } else {
-            ""
-        };
-        let name = format!("python{major}.{minor}{threads}");
+        let name = library_name(major, minor, interpreter.abi.free_threaded);
         let mut copy = Self {
             prefix,
             binary: binary.clone(),

@@ -14,6 +14,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::Digest;
+use crate::interpreter::library_name;
 use crate::plan::{Key, Plan};
 use crate::portable::member::Member;
 
@@ -104,7 +105,7 @@ impl PackManifest {
         let (Some(major), Some(minor)) = (release.next(), release.next()) else {
             return false;
         };
-        let libraries = format!("lib/python{major}.{minor}t");
+        let libraries = format!("lib/{}", library_name(major, minor, true));
         self.members.iter().any(|member| member.path() == libraries)
     }
 

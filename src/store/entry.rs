@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SharedRoot, Store};
 use crate::fs::{self, Attempt, Digest};
+use crate::interpreter::title_of_version;
 use crate::plan::{Key, Plan, is_seed};
 use crate::spec::SystemPackages;
 
@@ -128,6 +129,13 @@ fn is_whole(path: &Path, site: &Site) -> Result<bool> {
 }
 
 impl Manifest {
+    /// Returns whether its python is a free-threaded build, whose libraries are in `lib/python3.13t`.
+    #[must_use]
+    pub fn is_free_threaded(&self) -> bool {
+        let mut parts = self.site.directory.split('/');
+        parts.any(|part| part.starts_with("python") && part.ends_with('t'))
+    }
+
     /// Returns a short description.
     #[must_use]
     pub fn title(&self) -> String {
@@ -138,15 +146,14 @@ impl Manifest {
         let names: Vec<String> = wheels
             .map(|wheel| format!("{} {}", wheel.name, wheel.version))
             .collect();
+        let python = title_of_version(&self.python, self.is_free_threaded());
         match &names[..] {
-            [] => format!("python {} without wheels", self.python),
-            [one] => format!("python {} with {one}", self.python),
-            [one, two] => format!("python {} with {one} and {two}", self.python),
-            [one, two, more @ ..] => format!(
-                "python {} with {one}, {two} and {} more",
-                self.python,
-                more.len()
-            ),
+            [] => format!("python {python} without wheels"),
+            [one] => format!("python {python} with {one}"),
+            [one, two] => format!("python {python} with {one} and {two}"),
+            [one, two, more @ ..] => {
+                format!("python {python} with {one}, {two} and {} more", more.len())
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 use bytesize::ByteSize;
 use serde::Serialize;
 
+use crate::interpreter::title_of_version;
 use crate::invocation::{Invocation, List};
 use crate::memo::KnownSpec;
 use crate::process::Process;
@@ -67,6 +68,7 @@ struct Contents {
     specs: Vec<Spec>,
     interpreter: String,
     python: String,
+    free_threaded: bool,
     wheels: Vec<Wheel>,
 }
 
@@ -157,6 +159,7 @@ impl Contents {
             specs: specs.into_iter().map(spec).collect(),
             interpreter: manifest.interpreter.display().to_string(),
             python: manifest.python.clone(),
+            free_threaded: manifest.is_free_threaded(),
             wheels: wheels.collect(),
         }
     }
@@ -166,7 +169,7 @@ impl Contents {
     fn cells(&self) -> [Cell; 3] {
         [
             Cell::Paths(self.specs.iter().map(Spec::text).collect()),
-            Cell::text(&self.python),
+            Cell::text(title_of_version(&self.python, self.free_threaded)),
             Cell::Digest(self.key.clone()),
         ]
     }

@@ -105,6 +105,30 @@ fn explain_says_so() {
 }
 
 #[test]
+fn list_says_so() {
+    let (world, fake, _) = world();
+    let install = world
+        .vpython([&named(&fake), "-vpython-tool", "install"])
+        .run();
+    assert_eq!(install.code, Some(0), "{install}");
+    let list = |words: &[&str]| {
+        let listed = world
+            .vpython(["-vpython-tool", "list"])
+            .arguments(words)
+            .run();
+        listed.stdout
+    };
+    let text = list(&[]);
+    assert!(text.contains("  3.13.99t  "), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&list(&["--json"])).unwrap();
+    let listed = &json["environments"][0];
+    assert_eq!(
+        (&listed["python"], &listed["free_threaded"]),
+        (&"3.13.99".into(), &true.into())
+    );
+}
+
+#[test]
 fn its_packed_environment_needs_one() {
     let (world, fake, normal) = world();
     let pack = world
