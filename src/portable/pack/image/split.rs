@@ -2,7 +2,7 @@
 //! included directories.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::owner::{Owner, Owners};
 use super::{Contents, LAYER, SKELETON, WHEEL};
@@ -32,22 +32,32 @@ pub(super) fn layers<'a>(
     // The size of each wheel decides which of them get a layer.
     let mut sizes = vec![0_u64; wheels.len()];
     for member in members.iter().filter(is_file) {
-        if let Owner::Wheel(number) = owners.of(member) {
-            sizes[number] += member.size();
+        if let Owner::Wheels(numbers) = owners.of(member) {
+            for number in numbers {
+                sizes[number] += member.size();
+            }
         }
     }
     let mut by_size: Vec<usize> = (0..wheels.len()).collect();
     by_size.sort_by_key(|number| (Reverse(sizes[*number]), *number));
     let largest: HashSet<usize> = by_size.into_iter().take(count).collect();
     for member in members.iter().filter(is_file) {
-        let part = match owners.of(member) {
-            Owner::Interpreter => Part::Interpreter,
-            Owner::Wheel(number) if largest.contains(&number) => Part::Wheel(number),
-            Owner::Wheel(_) => Part::OtherWheels,
-            Owner::Skeleton => Part::Skeleton,
-            Owner::Application => Part::Application,
+        let of_wheel = |number: usize| {
+            if largest.contains(&number) {
+                Part::Wheel(number)
+            } else {
+                Part::OtherWheels
+            }
         };
-        parts.entry(part).or_default().push(member);
+        let places: BTreeSet<Part> = match owners.of(member) {
+            Owner::Interpreter => [Part::Interpreter].into(),
+            Owner::Wheels(numbers) => numbers.into_iter().map(of_wheel).collect(),
+            Owner::Skeleton => [Part::Skeleton].into(),
+            Owner::Application => [Part::Application].into(),
+        };
+        for part in places {
+            parts.entry(part).or_default().push(member);
+        }
         // The row of REQUESTED is in the skeleton's copy of RECORD, which replaces the wheel's.
         if owners.records.contains_key(member.path()) {
             parts.entry(Part::Skeleton).or_default().push(member);

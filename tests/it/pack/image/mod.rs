@@ -211,6 +211,37 @@ fn images_share_the_layer_of_a_wheel() {
 }
 
 #[test]
+fn a_file_of_two_wheels_is_in_the_layer_of_each() {
+    let world = World::new();
+    let options = ["--prefix", "/opt/app"];
+    for name in ["one", "two"] {
+        let wheel = Wheel::new(name, "1")
+            .file("ns/__init__.py", "x = 1\n")
+            .file(&format!("ns/{name}.py"), "y = 1\n");
+        world.wheel(&wheel);
+    }
+    world.write("vpython.toml", "dependencies = ['one', 'two']\n");
+    let both = packed(&world, "both.oci", &options);
+    for name in ["one", "two"] {
+        world.write("vpython.toml", format!("dependencies = ['{name}']\n"));
+        let alone = layers(&packed(&world, &format!("{name}.oci"), &options));
+        let title = format!("{name} 1");
+        assert_eq!(layers(&both)[&title].0, alone[&title].0, "{name}");
+    }
+    let unpacked = |source: &str, to: &str| {
+        let outcome = world.vpython(["-vpython-tool", "unpack", source, to]).run();
+        outcome.prints(&*format!("[WORLD]/work/{to}\n"));
+        files(&world.path(to))
+    };
+    world.write("vpython.toml", "dependencies = ['one', 'two']\n");
+    packed(&world, "both.tar", &options);
+    assert_eq!(
+        unpacked("oci:both.oci", "from-image"),
+        unpacked("both.tar", "from-tar")
+    );
+}
+
+#[test]
 fn unpack_creates_the_environment_of_an_image() {
     let world = world();
     let options = ["--prefix", "/opt/app"];

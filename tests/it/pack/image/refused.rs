@@ -136,7 +136,7 @@ fn a_damaged_image_is_not_unpacked() {
         Some(&other),
         expect![[r#"
             vpython: error: cannot unpack `oci:[WORLD]/work/app.oci`
-              caused by: the layer `[WORLD]/work/app.oci/blobs/sha256/[DIGEST]` differs from its digest: its bytes have the digest `[OTHER]`
+              caused by: the layer `sha256:[DIGEST]` differs from its digest: its bytes have the digest `[OTHER]`
         "#]],
     );
     refuse(
