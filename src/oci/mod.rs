@@ -29,6 +29,8 @@ pub use reference::{LayoutReference, Reference, RegistryReference, Version, is_t
 
 /// The type of a manifest whose layers are wheels, each with its file name as [`TITLE`].
 pub const WHEELS_TYPE: &str = "application/vnd.vpython.wheels.v1";
+/// The beginning of the tags that `push` derives from the wheels of a manifest.
+pub const DERIVED_TAG: &str = "lock-";
 /// The annotation of a blob with the name of its file, as `oras` writes and reads it.
 pub const TITLE: &str = "org.opencontainers.image.title";
 

@@ -67,6 +67,20 @@ impl Registry {
             .download_from(&self.to_pull(), &download, sink, progress)
     }
 
+    /// Downloads a blob of unknown size like [`Self::download_blob`]. Returns `false` if the
+    /// repository does not have it.
+    ///
+    /// # Errors
+    /// Those of [`Self::download_blob`] otherwise.
+    pub fn download_blob_if_there(&self, digest: &Digest, sink: &mut dyn Write) -> Result<bool> {
+        match self.download_blob(digest, None, sink, None) {
+            Ok(_) => Ok(true),
+            // Only a failure takes a second request.
+            Err(_) if matches!(self.has_blob(digest), Ok(false)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Requests a part of a blob. As for [`Client::get`](crate::remote::Client::get), a registry may
     /// ignore the range and answer 200 with the whole blob, which may have at most `limit` bytes.
     ///
@@ -78,6 +92,6 @@ impl Registry {
             range: Some(range),
             ..Request::new(&url, limit)
         };
-        self.client.get_from(&self.to_pull(), &request)
+        self.get(&request)
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn for_each_blob<B: Sync>(
 }
 
 /// Shows a version in a message.
-fn shown(version: &Version) -> String {
+pub(super) fn shown(version: &Version) -> String {
     match version {
         Version::Tag(tag) => format!("tag `{tag}`"),
         Version::Digest(digest) => format!("manifest `sha256:{digest}`"),

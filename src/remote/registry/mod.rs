@@ -7,6 +7,7 @@
 //!
 //! | file | responsibility |
 //! |---|---|
+//! | `artifacts` | [`Registry::artifacts`]: the manifests of a type |
 //! | `images` | [`Registry::image`], [`Registry::pull_blobs`]: several blobs at a time |
 //! | `push` | [`Registry::push_image`]: several blobs at a time, and then the manifest |
 //! | `manifests` | [`Registry::manifest`], [`Registry::put_manifest`] |
@@ -17,6 +18,7 @@
 //! | `docker_config`, `credential_helper` | the logins of the user |
 //! | `words` | what a registry says about a refusal |
 
+mod artifacts;
 mod authorization;
 mod blobs;
 mod challenge;
@@ -40,7 +42,7 @@ pub use manifests::FoundManifest;
 pub use push::{BlobSource, BlobToPush, Sent};
 pub use upload::Pushed;
 
-use super::{Client, Origin, RemoteUrl, plain_http};
+use super::{Client, Origin, RemoteUrl, Request, Response, plain_http};
 use crate::fs::Digest;
 use crate::oci::RegistryReference;
 use crate::report::Failure;
@@ -110,6 +112,22 @@ impl Registry {
     /// Returns the URL of a blob.
     pub fn blob_url(&self, digest: &Digest) -> Result<RemoteUrl> {
         self.base.join(&format!("blobs/sha256:{digest}"))
+    }
+
+    /// Returns whether a URL is below that of the repository.
+    #[must_use]
+    pub fn has(&self, url: &RemoteUrl) -> bool {
+        let path = url.as_url().path();
+        url.origin() == self.origin() && path.starts_with(self.base.as_url().path())
+    }
+
+    /// Requests a document or a blob of the repository by its URL, as [`Client::get`] does, with the
+    /// login for the repository.
+    ///
+    /// # Errors
+    /// Those of [`Client::get`].
+    pub fn get(&self, request: &Request<'_>) -> Result<Response> {
+        self.client.get_from(&self.to_pull(), request)
     }
 
     /// The permission to read.

@@ -79,6 +79,27 @@ impl Registry {
         })
     }
 
+    /// Checks that the user may write to the repository, before work that takes long: starts an
+    /// upload, and gives it up.
+    ///
+    /// # Errors
+    /// The registry refuses uploads, or cannot be reached.
+    pub fn check_upload(&self) -> Result<()> {
+        let uploads = self.uploads_url()?;
+        let permission = self.to_push(None);
+        let retry = self.client.settings.retry;
+        let started = retry.run(Purpose::Upload, &uploads, |_| {
+            self.start(&uploads, &permission)
+        })?;
+        if let Started::At(url) = started {
+            // A registry that does not support this forgets the upload after a while.
+            let nothing = Content::of_bytes(b"");
+            let message = Message::send(Method::DELETE, None, &nothing, &permission);
+            let _ = self.client.attempt(&url, &message).map(finish);
+        }
+        Ok(())
+    }
+
     /// Makes the registry take a blob from another of its repositories, and returns whether it has.
     /// If it has not, the blob must be uploaded.
     ///

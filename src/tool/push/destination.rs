@@ -112,6 +112,20 @@ impl Destination {
         }
     }
 
+    /// Checks that the registry takes uploads of the user.
+    ///
+    /// # Errors
+    /// The registry refuses them, or cannot be reached.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Layout(_) => Ok(()),
+            Self::Registry(repository) => repository
+                .registry
+                .check_upload()
+                .with_context(|| format!("cannot push to `{}`", repository.reference)),
+        }
+    }
+
     /// Sends the layers and the manifest of the layout to the registry. None if there is none.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ pub fn run(options: &Push, invocation: &Invocation, process: &Process) -> Result
     let wheels = wheels(&command_lines, process)?;
     // To compile takes time, in which others may add to the layout.
     let built = if options.built {
+        destination.check()?;
         built::build(&command_lines, process)?
     } else {
         BTreeMap::new()
@@ -213,7 +214,7 @@ fn tag(layers: &[Descriptor]) -> String {
         .collect();
     lines.sort_unstable();
     let digest = Digest::of(lines.concat().as_bytes()).to_string();
-    format!("lock-{}", &digest[..TAG_DIGITS])
+    format!("{}{}", oci::DERIVED_TAG, &digest[..TAG_DIGITS])
 }
 
 /// Describes the `count` wheels that were pushed, of which `built` are built too.
