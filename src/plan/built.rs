@@ -1,20 +1,20 @@
-//! Built wheels in image layouts: archives with the files of a wheel and its byte code for one
+//! Built wheels in image layouts and registries: archives with the files of a wheel and its byte code for one
 //! version of python, which `push --built` has put there.
 //!
 //! The maker of such an archive decides what python runs, as with a wheel. So one is used only if
-//! the lock pins its digest.
+//! the lock pins its digest, or if the user's own configuration trusts its source.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::PlannedWheel;
 use super::sources::wheelhouses;
+use super::{Connection, PlannedWheel};
 use crate::fs::{self, Digest};
 use crate::interpreter::Facts;
 use crate::invocation::{Invocation, WheelhouseReference};
-use crate::oci::{self, Descriptor, Layout, LayoutReference, media_type};
+use crate::oci::{self, Descriptor, Layout, LayoutReference, Manifest, media_type};
 use crate::spec::{BuiltPins, Packages, Spec};
 
 /// The annotation of a built wheel with the digest of its wheel.
@@ -65,25 +65,59 @@ pub(super) fn attach(
     }
 }
 
-/// Returns the built wheels in the image layouts of a spec and its caller.
+/// Returns the built wheels in the image layouts of a spec and its caller and, with a connection, in
+/// the registries.
 ///
 /// # Errors
-/// A layout cannot be read.
-pub fn in_layouts(spec: &Spec, invocation: &Invocation) -> Result<BuiltPins> {
+/// A layout or a registry cannot be read.
+pub(super) fn in_wheelhouses(
+    spec: &Spec,
+    invocation: &Invocation,
+    connection: Option<&Connection>,
+) -> Result<BuiltPins> {
     let mut pins = BuiltPins::new();
-    for reference in layouts(spec, invocation) {
-        let layout = Layout::open(&reference.path)?;
-        let manifests = layout.artifacts(oci::WHEELS_TYPE, reference.tag.as_deref())?;
-        let layers = manifests.iter().flat_map(|image| &image.manifest.layers);
-        for layer in layers {
-            if let Some((wheel, python)) = built_of(layer) {
-                // The first layout wins, as with wheels.
-                let of_wheel = pins.entry(wheel).or_default();
-                of_wheel.entry(python).or_insert(layer.digest);
+    for named in wheelhouses(spec, invocation) {
+        let found = match (named, connection) {
+            (WheelhouseReference::Layout(layout), _) => built_in(&manifests_of_layout(layout)?),
+            (WheelhouseReference::Registry(registry), Some(connection)) => {
+                built_in(&connection.manifests(registry)?)
+            }
+            _ => continue,
+        };
+        // The first wheelhouse wins, as with wheels.
+        for (wheel, layers) in found {
+            let of_wheel = pins.entry(wheel).or_default();
+            for (python, digest) in layers {
+                of_wheel.entry(python).or_insert(digest);
             }
         }
     }
     Ok(pins)
+}
+
+/// Reads the manifests of wheels of a layout, the one that was added last first.
+///
+/// # Errors
+/// The layout cannot be read.
+pub fn manifests_of_layout(reference: &LayoutReference) -> Result<Vec<Manifest>> {
+    let layout = Layout::open(&reference.path)?;
+    let manifests = layout.artifacts(oci::WHEELS_TYPE, reference.tag.as_deref())?;
+    let manifests = manifests.into_iter().rev().map(|image| image.manifest);
+    Ok(manifests.collect())
+}
+
+/// Returns the built wheels of manifests, in the form that this version of vpython reads. Of several
+/// for one wheel and python, the first one wins.
+#[must_use]
+pub fn built_in(manifests: &[Manifest]) -> BuiltPins {
+    let mut pins = BuiltPins::new();
+    for layer in manifests.iter().flat_map(|manifest| &manifest.layers) {
+        if let Some((wheel, python)) = built_of(layer) {
+            let of_wheel = pins.entry(wheel).or_default();
+            of_wheel.entry(python).or_insert(layer.digest);
+        }
+    }
+    pins
 }
 
 /// Returns the wheel and the version of python of a layer that is a built wheel.

@@ -154,10 +154,38 @@ pub(super) fn choose_or_fetch(
         .warnings
         .extend(connection.warnings.iter().cloned());
     connection.attach_to(&mut wheelhouse, memo, evidence)?;
-    let wheels = choose_among(&mut wheelhouse, spec, interpreter, evidence)?;
+    let of_registries = if connection.attach_registries(&mut wheelhouse)? {
+        choose_without_indexes(&mut wheelhouse, spec, interpreter, evidence)
+    } else {
+        None
+    };
+    let wheels = match of_registries {
+        Some(wheels) => wheels,
+        None => choose_among(&mut wheelhouse, spec, interpreter, evidence)?,
+    };
     evidence.remarks.extend(wheelhouse.remarks_on_indexes());
     wheelhouse.remember();
     Ok((wheels, Some(connection)))
+}
+
+/// Selects the wheels of a spec in its directories and registries, if these suffice: then no package
+/// index is asked.
+fn choose_without_indexes(
+    wheelhouse: &mut Wheelhouse,
+    spec: &Spec,
+    interpreter: &Facts,
+    evidence: &mut Evidence,
+) -> Option<Wheels> {
+    let before = evidence.clone();
+    wheelhouse.ask_indexes(false);
+    let chosen = choose_among(wheelhouse, spec, interpreter, evidence);
+    wheelhouse.ask_indexes(true);
+    let chosen = chosen.ok().filter(|(_, unavailable)| unavailable.is_none());
+    if chosen.is_none() {
+        // Nothing is said about an attempt that is repeated.
+        *evidence = before;
+    }
+    chosen
 }
 
 fn choose_among(

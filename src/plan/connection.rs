@@ -3,21 +3,24 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::Evidence;
+use super::by_name::{self, WheelIndex};
 use super::sources::Sources;
 use super::wheelhouse::{IndexWheels, Wheelhouse, pinned, request_lists};
 use crate::fs::Digest;
 use crate::invocation::{Conf, Invocation};
+use crate::oci::{Manifest, RegistryReference};
 use crate::process::Process;
 use crate::remote::index::{
     DirectUrls, Freshness, Index, IndexSettings, Named, Options, Timestamp,
 };
+use crate::remote::registry::Registry;
 use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Restart, Settings};
 use crate::report::progress::Part;
 use crate::report::{self, Failure};
@@ -52,8 +55,13 @@ pub fn connect(
 
 /// The package indexes of a spec, and the client that reads them.
 pub struct Connection {
-    client: Arc<Client>,
-    index: Arc<Index<Arc<Client>>>,
+    index: Arc<WheelIndex>,
+    /// The wheels of registries by their names, as soon as they were read; none for a lock, which has
+    /// their digests.
+    registries: OnceLock<Result<Option<Arc<WheelIndex>>, Failure>>,
+    /// The directory in which answers are cached.
+    cache: PathBuf,
+    is_locked: bool,
     pinned: HashSet<(PackageName, Version)>,
     /// The servers that have wheels by digest.
     sources: Arc<Sources>,
@@ -88,8 +96,9 @@ impl Connection {
         let urls = settings.urls().map(|url| RemoteUrl::parse(url.reveal()));
         urls.flatten().for_each(|url| client.remember_login(&url));
         let direct = direct_urls(spec, &client)?;
+        let cache = memo.with_file_name(CACHE);
         let options = Options {
-            cache: Some(memo.with_file_name(CACHE)),
+            cache: Some(cache.clone()),
             freshness: if options.is_refreshed {
                 Freshness::Confirmed
             } else {
@@ -98,12 +107,14 @@ impl Connection {
             exclude_newer: options.exclude_newer,
             direct,
         };
-        let index = Arc::new(Index::new(Arc::clone(&client), settings, options));
         let sources = Arc::new(Sources::of(spec, invocation, process, &client)?);
+        let index = Arc::new(Index::new(Arc::clone(&sources), settings, options));
         Ok(Self {
-            client,
             sources,
             index,
+            registries: OnceLock::new(),
+            cache,
+            is_locked: matches!(spec.packages, Packages::Locked(_)),
             pinned: pinned_of(spec),
             directories,
             warnings,
@@ -123,24 +134,63 @@ impl Connection {
         for Named { value, by } in &self.directories {
             wheelhouse.add_configured(value, by, memo, evidence)?;
         }
-        let (client, index) = (Arc::clone(&self.client), Arc::clone(&self.index));
-        let sources = Arc::clone(&self.sources);
-        wheelhouse.attach(IndexWheels::new(
-            client,
-            index,
-            sources,
-            self.pinned.clone(),
-        ));
+        let (index, sources) = (Arc::clone(&self.index), Arc::clone(&self.sources));
+        wheelhouse.attach(IndexWheels::new(index, sources, self.pinned.clone()));
         Ok(())
     }
 
-    /// Requests the lists of projects in advance, while `is_wanted` returns true. Errors are left to
-    /// the resolver, which asks again.
+    /// Adds the wheels of registries by their names to a wheelhouse that [`Self::attach_to`] has
+    /// prepared. Returns `false` if there are none.
+    ///
+    /// # Errors
+    /// A registry cannot be read. As with a package index, no other one is asked then, which might
+    /// have another project of that name.
+    pub(super) fn attach_registries(&self, wheelhouse: &mut Wheelhouse) -> Result<bool> {
+        let index = self.registries()?;
+        if let Some(index) = &index {
+            let shown = self.sources.registries().map(|source| source.shown.clone());
+            wheelhouse.attach_registries(Arc::clone(index), shown.collect());
+        }
+        Ok(index.is_some())
+    }
+
+    /// Reads the manifests of the registries, once.
+    fn registries(&self) -> Result<Option<Arc<WheelIndex>>> {
+        if !self.has_registries() {
+            return Ok(None);
+        }
+        let read = || by_name::index(&self.sources, self.cache.clone());
+        let read = self.registries.get_or_init(|| {
+            let index = read().map_err(|error| Failure::of(&error))?;
+            Ok(index.map(Arc::new))
+        });
+        Ok(read.clone()?)
+    }
+
+    /// Returns whether registries may have wheels by their names.
+    fn has_registries(&self) -> bool {
+        !self.is_locked && self.sources.registries().next().is_some()
+    }
+
+    /// Returns the manifests of wheels of a registry among the wheelhouses.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub(super) fn manifests(&self, reference: &RegistryReference) -> Result<Arc<Vec<Manifest>>> {
+        self.sources.manifests(reference)
+    }
+
+    /// Requests the lists of projects in advance, while `is_wanted` returns true, or the manifests of
+    /// registries, which come before the indexes. Errors are left to the resolver, which asks again.
     pub(super) fn request_lists(
         &self,
         projects: &[PackageName],
         is_wanted: &(dyn Fn() -> bool + Sync),
     ) {
+        if self.has_registries() {
+            let _ = self.registries();
+            return;
+        }
         request_lists(&self.index, projects, is_wanted);
     }
 
@@ -175,11 +225,19 @@ impl Connection {
 }
 
 impl Connection {
-    /// Downloads a blob from the first registry that has it, and compares it with its digest.
-    /// Returns `false` if there is no registry.
+    /// Returns the client of a repository.
     ///
     /// # Errors
-    /// No registry has it, or the sink fails.
+    /// The reference is not valid.
+    pub fn registry(&self, reference: &RegistryReference) -> Result<Registry> {
+        self.sources.registry(reference)
+    }
+
+    /// Downloads a blob from the first registry that has it, and compares it with its digest.
+    /// Returns `false` if none has it.
+    ///
+    /// # Errors
+    /// No registry has it, and one of them failed; or the sink fails.
     pub fn download_blob(&self, digest: &Digest, sink: &mut dyn Restart) -> Result<bool> {
         self.sources.download_blob(digest, sink)
     }

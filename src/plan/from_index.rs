@@ -68,7 +68,8 @@ pub fn choose_from_index(
     for (title, facts) in systems(here, &targets) {
         let choice =
             choose_local(&mut packages, is_upgraded, &facts, &mut local).and_then(|choice| {
-                choice.map_or_else(|| choose_remote(&packages, &facts, &mut remote), Ok)
+                let in_remote = || choose_remote(&packages, &facts, connection, &mut remote);
+                choice.map_or_else(in_remote, Ok)
             });
         let (wheels, refusal) = match choice {
             // An error for one platform does not affect the others.
@@ -129,8 +130,27 @@ fn choose_local(
     }
 }
 
-/// Returns the wheels of the directories and the indexes that satisfy the spec best.
-fn choose_remote(packages: &Packages, facts: &Facts, remote: &mut Wheelhouse) -> Result<Choice> {
+/// Returns the wheels of the directories and the registries if they satisfy the spec, or else those
+/// of the indexes too that satisfy the spec best.
+fn choose_remote(
+    packages: &Packages,
+    facts: &Facts,
+    connection: &Connection,
+    remote: &mut Wheelhouse,
+) -> Result<Choice> {
+    if connection.attach_registries(remote)? {
+        remote.ask_indexes(false);
+        let choice = choose_best(packages, facts, remote);
+        remote.ask_indexes(true);
+        if let Ok((wheels, None)) = choice {
+            return Ok((wheels, None));
+        }
+    }
+    choose_best(packages, facts, remote)
+}
+
+/// Returns the wheels that satisfy the spec best.
+fn choose_best(packages: &Packages, facts: &Facts, remote: &mut Wheelhouse) -> Result<Choice> {
     let evidence = &mut Evidence::default();
     match packages {
         Packages::Required(requirements) => {

@@ -5,6 +5,7 @@
 //! stamps that it would get the same plan.
 
 mod built;
+mod by_name;
 mod choose;
 mod connection;
 mod files;
@@ -33,7 +34,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
-pub use built::{BUILT_FORM, BuiltLayer, FORM, PYTHON, WHEEL, in_layouts};
+pub use built::{BUILT_FORM, BuiltLayer, FORM, PYTHON, WHEEL, built_in, manifests_of_layout};
 pub use choose::{Caller, choose_wheels};
 pub use connection::{Connection, Use, connect};
 pub use files::{WheelOnDisk, on_disk};
@@ -208,6 +209,10 @@ impl PlannedWheel {
     pub fn file_name(&self) -> String {
         if let Some(InLayout { file_name, .. }) = &self.in_layout {
             return file_name.to_string();
+        }
+        // A URL by digest does not contain the name.
+        if let Some(file) = &self.to_fetch {
+            return file.file_name.clone();
         }
         self.path
             .file_name()

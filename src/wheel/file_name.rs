@@ -21,6 +21,18 @@ pub struct WheelName {
 }
 
 impl WheelName {
+    /// Parses the name that an annotation gives a wheel. Unlike that of a file, it may have a slash.
+    ///
+    /// # Errors
+    /// Those of [`WheelName::parse`], or it is not the name of a file.
+    pub fn of_annotation(file_name: &str) -> Result<Self, String> {
+        let is_odd = |character: char| character == '/' || character.is_control();
+        if file_name.contains(is_odd) {
+            return Err("it is not the name of a file".to_owned());
+        }
+        Self::parse(file_name)
+    }
+
     /// Parses `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`. The error is a full
     /// clause.
     pub fn parse(file_name: &str) -> Result<Self, String> {

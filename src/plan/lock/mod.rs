@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
+use super::built::in_wheelhouses;
 use super::resolve;
 use super::wheelhouse::Wheelhouse;
 use super::{Evidence, PlannedWheel, connect};
@@ -39,7 +40,16 @@ pub struct Request<'a> {
     /// The parts of it to upgrade.
     pub upgraded: Upgraded<'a>,
     /// The built wheels to pin, as far as the lock has their wheels.
-    pub built: &'a BuiltPins,
+    pub built: BuiltToPin,
+}
+
+/// The built wheels to pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuiltToPin {
+    /// Those of the existing lock.
+    Kept(BuiltPins),
+    /// Those of image layouts and, where the caller permits the network, of registries.
+    Read,
 }
 
 /// The parts of an existing lock that are upgraded.
@@ -79,12 +89,13 @@ pub fn make(
     let interpreter = find_interpreter(request, invocation, process, memo, &mut evidence)?;
     progress::phase("choosing the wheels");
     let mut wheelhouse = Wheelhouse::open(request.spec, invocation, memo, &mut evidence)?;
+    let mut connection = None;
     if request.spec.may_fetch(invocation) {
-        let connection = connect(request.spec, invocation, process, memo)?;
-        evidence
-            .warnings
-            .extend(connection.warnings.iter().cloned());
-        connection.attach_to(&mut wheelhouse, memo, &mut evidence)?;
+        let opened = connect(request.spec, invocation, process, memo)?;
+        evidence.warnings.extend(opened.warnings.iter().cloned());
+        opened.attach_to(&mut wheelhouse, memo, &mut evidence)?;
+        opened.attach_registries(&mut wheelhouse)?;
+        connection = Some(opened);
     }
     let mut plans = Vec::new();
     // Resolve each platform in turn; earlier results are preferred for later platforms.
@@ -113,6 +124,17 @@ pub fn make(
         column: 1,
     };
     let packages = packages::of(&plans, request.spec, &mut wheelhouse, &place)?;
+    let built = match &request.built {
+        BuiltToPin::Kept(pins) => pins.clone(),
+        BuiltToPin::Read => {
+            let pins = in_wheelhouses(request.spec, invocation, connection.as_ref())?;
+            evidence.warnings.extend(pins.is_empty().then(|| {
+                let has_registry = wheelhouse.has_servers() && connection.is_none();
+                warning_of_none(has_registry)
+            }));
+            pins
+        }
+    };
     let lock = Lock {
         form: LockForm::Pylock,
         path: path.to_path_buf(),
@@ -121,7 +143,7 @@ pub fn make(
             place: place.clone(),
         }),
         environments: identity::environments(&plans, &place),
-        built: built_of(&packages, request.built),
+        built: built_of(&packages, &built),
         packages,
         basis: Some(Basis::of(request.text, request.spec, requirements)),
         bound: None,
@@ -130,6 +152,18 @@ pub fn make(
     evidence.warnings.extend(wheelhouse.remarks_on_indexes());
     wheelhouse.remember();
     Ok((lock, evidence.warnings))
+}
+
+/// Returns the warning for wheelhouses without built wheels.
+fn warning_of_none(has_unread_registry: bool) -> String {
+    let why = if has_unread_registry {
+        "; a registry is only read with `-vpython-fetch`"
+    } else {
+        ""
+    };
+    format!(
+        "no image layout or registry among the wheelhouses has built wheels; `push --built` puts them into one{why}"
+    )
 }
 
 /// Returns the pins of the wheels in these packages.

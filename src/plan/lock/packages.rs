@@ -112,7 +112,9 @@ fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<
     // Only paths below the spec's directory are the same on another machine.
     let path = Wheelhouse::path_in_own_directories(&file.file_name, spec)
         .filter(|path| path.starts_with(base));
-    // The login of an index is not written.
+    // The login of an index is not written. The blob of a registry is found by its digest, with the
+    // login for that registry, in whichever wheelhouse has it.
+    let remote = remote.filter(|_| !wheelhouse.is_of_registry(file));
     let url = remote.and_then(|remote| IndexUrl::parse(remote.url.as_url().as_str()).ok());
     Ok(LockedWheel {
         file_name: file.file_name.to_string(),

@@ -85,11 +85,11 @@ pub(super) fn resolve(
 
 /// Requests what the resolution will probably need of the package indexes, if they are used.
 fn request_in_advance(requirements: &Requirements, interpreter: &Facts, wheelhouse: &Wheelhouse) {
-    if let Some(of_indexes) = wheelhouse.of_indexes() {
+    for index in wheelhouse.indexes_to_ask() {
         let asked = requirements.asked.iter();
         let constraints = requirements.constraints.iter();
         crawl(
-            of_indexes.index(),
+            index,
             interpreter,
             asked.map(|asked| &asked.value.requirement),
             constraints.map(|asked| &asked.value.requirement),

@@ -8,19 +8,20 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
 
 use crate::interpreter::{Facts, Tags};
-use crate::remote::index::{Index, IndexFile, Listing, WheelMetadata};
-use crate::remote::{CONNECTIONS, Client, in_parallel};
+use crate::plan::by_name::WheelIndex;
+use crate::remote::index::{IndexFile, Listing, WheelMetadata};
+use crate::remote::{CONNECTIONS, in_parallel};
 use crate::spec::{Dependencies, Requirement, holds};
 use crate::wheel::{Metadata, WheelName, read_requirement, read_specifiers};
 
 /// A crawl of the indexes for one interpreter.
 struct Crawl<'a> {
-    index: &'a Index<Arc<Client>>,
+    index: &'a WheelIndex,
     interpreter: &'a Facts,
     tags: Tags,
     /// The requirements of the spec and its constraints.
@@ -42,7 +43,7 @@ struct State {
 
 /// Requests the lists of projects until one fails, or `is_wanted` returns false.
 pub(in crate::plan) fn request_lists(
-    index: &Index<Arc<Client>>,
+    index: &WheelIndex,
     projects: &[PackageName],
     is_wanted: &(dyn Fn() -> bool + Sync),
 ) {
@@ -58,7 +59,7 @@ pub(in crate::plan) fn request_lists(
 /// Requests what requirements will probably need. Errors are left to the resolver, which asks
 /// again.
 pub(in crate::plan) fn crawl<'a>(
-    index: &'a Index<Arc<Client>>,
+    index: &'a WheelIndex,
     interpreter: &'a Facts,
     requirements: impl IntoIterator<Item = &'a Requirement>,
     constraints: impl IntoIterator<Item = &'a Requirement>,

@@ -1,11 +1,12 @@
-//! The wheels of package indexes, beside those of the wheel directories. They are listed only where
-//! the caller asked for that.
+//! The wheels of package indexes and registries, beside those of the wheel directories. They are
+//! listed only where the caller asked for that.
 //!
 //! The list of a project and the metadata of a wheel are requested when the resolver needs them;
 //! [`crawl`](mod@super::crawl) requests in advance what it will probably need. The first I/O error is
 //! kept, and ends the resolution.
 
 mod reasons;
+mod registries;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -18,17 +19,22 @@ use tracing::debug;
 
 use super::{Place, WheelFile, Wheelhouse};
 use crate::fs::{self, Digest};
+use crate::plan::by_name::WheelIndex;
 use crate::plan::sources::Sources;
-use crate::remote::index::{Index, IndexFile, Listing, WheelMetadata};
-use crate::remote::{Client, FileToFetch, KeptFile, RemoteUrl};
+use crate::remote::index::{IndexFile, Listing, WheelMetadata};
+use crate::remote::{FileToFetch, KeptFile, RemoteUrl};
 use crate::report::Failure;
 use crate::spec::Requirement;
 use crate::wheel::{Metadata, WheelName};
 
 /// The wheels of package indexes, as far as they were asked for.
 pub(in crate::plan) struct IndexWheels {
-    index: Arc<Index<Arc<Client>>>,
-    client: Arc<Client>,
+    index: Arc<WheelIndex>,
+    /// Whether the indexes are asked; without, only the registries are.
+    asks_index: bool,
+    /// The wheels of registries by their names, and the projects that were looked for there.
+    registries: Option<Arc<WheelIndex>>,
+    of_registries: HashSet<PackageName>,
     sources: Arc<Sources>,
     /// The versions that the spec pins: a yanked wheel is used only if its version is pinned (PEP
     /// 592).
@@ -47,6 +53,8 @@ pub(super) struct IndexWheel {
     file: FileToFetch,
     /// What the index says about it; `None` for a wheel of a lock file.
     listed: Option<(Arc<Listing>, usize)>,
+    /// Whether it is a wheel of a registry, and not of an index.
+    is_of_registry: bool,
     metadata: Option<Metadata>,
 }
 
@@ -65,14 +73,15 @@ impl IndexWheel {
 impl IndexWheels {
     /// Creates an empty list. `pinned` are the versions that the spec pins.
     pub fn new(
-        client: Arc<Client>,
-        index: Arc<Index<Arc<Client>>>,
+        index: Arc<WheelIndex>,
         sources: Arc<Sources>,
         pinned: HashSet<(PackageName, Version)>,
     ) -> Self {
         Self {
             index,
-            client,
+            asks_index: true,
+            registries: None,
+            of_registries: HashSet::new(),
             sources,
             pinned,
             only: None,
@@ -82,16 +91,20 @@ impl IndexWheels {
         }
     }
 
-    /// Returns the index.
-    pub fn index(&self) -> &Arc<Index<Arc<Client>>> {
-        &self.index
+    /// Lists a project when it is asked for the first time. Returns its wheels, those of registries
+    /// first, and the yanked ones only if their version is pinned.
+    fn list(&mut self, project: &PackageName) -> Vec<WheelFile> {
+        let mut files = self.list_in_registries(project);
+        files.extend(self.list_on_index(project));
+        files
     }
 
-    /// Lists a project when it is asked for the first time. Returns its wheels, the yanked ones
-    /// only if their version is pinned.
-    fn list(&mut self, project: &PackageName) -> Vec<WheelFile> {
+    fn list_on_index(&mut self, project: &PackageName) -> Vec<WheelFile> {
         let is_excluded = |only: &HashSet<PackageName>| !only.contains(project);
-        if self.projects.contains_key(project) || self.only.as_ref().is_some_and(is_excluded) {
+        if !self.asks_index
+            || self.projects.contains_key(project)
+            || self.only.as_ref().is_some_and(is_excluded)
+        {
             return Vec::new();
         }
         let listing = match self.index.project(project) {
@@ -103,9 +116,16 @@ impl IndexWheels {
             }
         };
         self.projects.insert(project.clone(), listing.clone());
-        let Some(listing) = listing else {
-            return Vec::new();
-        };
+        listing.map_or_else(Vec::new, |listing| self.add_all(project, &listing, false))
+    }
+
+    /// Adds the wheels in the list of a project.
+    fn add_all(
+        &mut self,
+        project: &PackageName,
+        listing: &Arc<Listing>,
+        is_of_registry: bool,
+    ) -> Vec<WheelFile> {
         let mut files = Vec::new();
         for (number, file) in listing.project.wheels.iter().enumerate() {
             // A name that is not that of a wheel of this project is not meant for installers.
@@ -128,7 +148,10 @@ impl IndexWheels {
                 stated: None,
                 kept: None,
             };
-            files.push(self.add(name, to_fetch, Some((Arc::clone(&listing), number))));
+            files.push(self.add(name, to_fetch, Some((Arc::clone(listing), number))));
+            if let Some(wheel) = self.wheels.last_mut() {
+                wheel.is_of_registry = is_of_registry;
+            }
         }
         files
     }
@@ -143,6 +166,7 @@ impl IndexWheels {
         self.wheels.push(IndexWheel {
             file,
             listed,
+            is_of_registry: false,
             metadata: None,
         });
         WheelFile {
@@ -158,9 +182,13 @@ impl IndexWheels {
     fn download(&mut self, number: usize) -> Result<&KeptFile> {
         if self.wheels[number].file.kept.is_none() {
             let download = || {
-                let file = fs::create_unnamed()?;
-                let wheel = &self.wheels[number].file;
-                let downloaded = self.client.download(&wheel.download(), &mut &file, None)?;
+                let mut file = fs::create_unnamed()?;
+                let wheel = &self.wheels[number];
+                let downloaded = if wheel.is_of_registry {
+                    self.sources.download(&wheel.file, &mut file, None)?
+                } else {
+                    self.sources.download_from_index(&wheel.file, &mut file)?
+                };
                 Ok(KeptFile::new(file, downloaded))
             };
             let kept = download().inspect_err(|error| {
@@ -181,7 +209,11 @@ impl IndexWheels {
     fn request_metadata(&mut self, number: usize, name: &WheelName) -> Result<Metadata> {
         let wheel = &self.wheels[number];
         let found = match wheel.listed().filter(|_| wheel.file.kept.is_none()) {
-            Some((listing, file)) => self.index.metadata(listing, file),
+            Some((listing, file)) => {
+                let registries = self.registries.as_ref();
+                let registries = registries.filter(|_| wheel.is_of_registry);
+                registries.unwrap_or(&self.index).metadata(listing, file)
+            }
             None => Ok(WheelMetadata::NeedsWheel),
         };
         let found = found.inspect_err(|error| {
@@ -249,6 +281,14 @@ impl Wheelhouse {
         let file = of_indexes.add(name.clone(), file, None);
         let wheels = self.wheels.entry(name.project.clone()).or_default();
         wheels.push(file);
+    }
+
+    /// Returns the number of a wheel that is not in a directory.
+    fn number_on_index(&self, wheel: &WheelFile) -> Option<usize> {
+        match wheel.place {
+            Place::Directory(_) => None,
+            Place::Index(number) => Some(number),
+        }
     }
 
     pub(super) fn of_index(&self, number: usize) -> &IndexWheel {

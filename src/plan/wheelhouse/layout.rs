@@ -199,7 +199,7 @@ fn sets(layout: &LayoutReference) -> Result<Vec<Set>> {
     for layer in layers {
         let name = layer.annotations.get(oci::TITLE);
         let file_name = name.map_or("", String::as_str);
-        let name = match parse_name(file_name) {
+        let name = match WheelName::of_annotation(file_name) {
             Ok(name) => Arc::new(name),
             Err(why) => {
                 debug!(layout = %layout, file_name, why, "skipped a blob that is not named like a wheel");
@@ -222,15 +222,6 @@ fn sets(layout: &LayoutReference) -> Result<Vec<Set>> {
         sets[number].insert(file_name.into(), (name, layer.digest));
     }
     Ok(sets)
-}
-
-/// Parses the name that an annotation gives a wheel. Unlike that of a file, it may have a slash.
-fn parse_name(file_name: &str) -> Result<WheelName, String> {
-    let is_odd = |character: char| character == '/' || character.is_control();
-    if file_name.contains(is_odd) {
-        return Err("it is not the name of a file".to_owned());
-    }
-    WheelName::parse(file_name)
 }
 
 /// Returns the error for a `.tar` of a layout.

@@ -94,6 +94,8 @@ pub(super) struct Wheelhouse {
     missing_blobs: Vec<WheelFile>,
     /// The wheelhouses on servers, which are not asked.
     on_servers: Vec<String>,
+    /// The registries whose wheels are found by their names.
+    registries: Vec<String>,
     fetch_command: Option<String>,
     bundle: Bundle,
     /// The package indexes, where the caller asked for them.
@@ -174,11 +176,15 @@ impl Wheelhouse {
         self.fetch_command.as_deref()
     }
 
-    /// Returns the directories and image layouts as a list for messages; `None` if there are none.
+    /// Returns the directories, image layouts and registries that have wheels by their names, as a
+    /// list for messages; `None` if there are none.
     pub fn directory_list(&self) -> Option<String> {
         let named = self.directories.iter().filter(|it| !it.is_bundle);
+        let registries = self.registries.iter().cloned();
         let mut titles: Vec<String> = named
-            .map(|directory| format!("`{}`", directory.title()))
+            .map(Directory::title)
+            .chain(registries)
+            .map(|title| format!("`{title}`"))
             .collect();
         // A layout may count as several directories.
         titles.dedup();
@@ -210,6 +216,11 @@ impl Wheelhouse {
             "no wheel directory is configured, and a launch does not ask {}",
             servers.join(" and ")
         )
+    }
+
+    /// Checks whether wheelhouses are on servers.
+    pub fn has_servers(&self) -> bool {
+        !self.on_servers.is_empty()
     }
 
     /// Returns the directories' paths, without the interpreter's own and image layouts.

@@ -53,6 +53,7 @@ impl Wheelhouse {
             skipped_files: Vec::new(),
             missing_blobs: Vec::new(),
             on_servers: Vec::new(),
+            registries: Vec::new(),
             fetch_command,
             bundle,
             of_indexes: None,

@@ -36,6 +36,11 @@ impl DirectUrls {
             },
             ..IndexFile::default()
         };
+        self.add_file(project, file);
+    }
+
+    /// Adds a wheel of a project.
+    pub fn add_file(&mut self, project: &PackageName, file: IndexFile) {
         let direct = self.by_project.entry(project.clone()).or_default();
         direct.files.push(file);
     }

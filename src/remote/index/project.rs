@@ -86,6 +86,21 @@ pub struct IndexFile {
 }
 
 impl IndexFile {
+    /// Creates the entry of a wheel whose digest and size are known.
+    #[must_use]
+    pub fn of_blob(file_name: &str, url: String, sha256: Digest, size: u64) -> Self {
+        Self {
+            file_name: file_name.to_owned(),
+            url,
+            hashes: Hashes {
+                sha256: Some(sha256),
+                ..Hashes::default()
+            },
+            size: Some(size),
+            ..Self::default()
+        }
+    }
+
     /// Returns the version in the name of the file.
     fn version(&self) -> Option<Version> {
         Some(WheelName::parse(&self.file_name).ok()?.version)

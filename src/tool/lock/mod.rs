@@ -10,8 +10,7 @@ use pep508_rs::PackageName;
 
 use crate::fs;
 use crate::invocation::{self, Invocation, Target};
-use crate::plan;
-use crate::plan::lock::{Request, Upgraded, make};
+use crate::plan::lock::{BuiltToPin, Request, Upgraded, make};
 use crate::process::Process;
 use crate::report::{self, Failure, nearest};
 use crate::spec::{self, Lock, SpecKind, SpecText};
@@ -54,21 +53,16 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     // Resolve the spec, and print how the lock file changes.
     // The pins of an existing lock stay for the wheels that it still has.
     let built = if options.built {
-        let built = plan::in_layouts(&spec, invocation)?;
-        if built.is_empty() {
-            let why = "no image layout among the wheelhouses has built wheels; `push --built oci:DIR` puts them into one";
-            invocation.warn(&[why.to_owned()]);
-        }
-        built
+        BuiltToPin::Read
     } else {
-        kept.map(|lock| lock.built.clone()).unwrap_or_default()
+        BuiltToPin::Kept(kept.map(|lock| lock.built.clone()).unwrap_or_default())
     };
     let request = Request {
         text: &text,
         spec: &spec,
         before: kept,
         upgraded,
-        built: &built,
+        built,
     };
     let made = make(
         &request,

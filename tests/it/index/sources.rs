@@ -28,7 +28,7 @@ fn directories_of_find_links_have_wheels_for_fetch_and_for_launches_that_fetch()
     // A launch that may not fetch does not read them.
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
     let outcome = world
-        .vpython(["-vpython-throw-away", "tool.py"])
+        .vpython(["-vpython-root=", "tool.py"])
         .env("PIP_FIND_LINKS", &house)
         .run();
     assert_eq!(outcome.code, Some(125), "{outcome}");
