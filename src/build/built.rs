@@ -11,10 +11,12 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use pep508_rs::PackageName;
 use tar::{Archive, EntryType, Header};
+use tracing::debug;
 
 use super::byte_code::{self, CODE_LIST, CompileContext, compile_all};
 use super::link::Linker;
@@ -24,6 +26,7 @@ use super::{Fetched, unpack_all};
 use crate::fs::{self, Digest, Hashing};
 use crate::plan::{BuiltLayer, Plan, PlannedWheel};
 use crate::process::Process;
+use crate::report;
 use crate::store::Store;
 use crate::wheel::scheme::is_plain;
 
@@ -174,7 +177,26 @@ pub(super) fn extract(
         );
         Ok(contents)
     };
-    extract().with_context(|| format!("cannot use the built wheel `{}`", path.display()))
+    extract().with_context(|| {
+        let shown = layer.path.as_ref().map(|path| path.display().to_string());
+        let shown = shown.unwrap_or_else(|| format!("sha256:{}", layer.digest));
+        format!("cannot use the built wheel `{shown}`")
+    })
+}
+
+/// Says that a built wheel cannot be used: the first one of a run is a warning.
+pub(super) fn note_unusable(error: &Error, wheel: &PlannedWheel) {
+    static HAS_WARNED: AtomicBool = AtomicBool::new(false);
+    let text = format!(
+        "{}; `{}` is unpacked instead",
+        report::one_line(error),
+        wheel.file_name()
+    );
+    if HAS_WARNED.swap(true, Ordering::Relaxed) {
+        debug!("{text}");
+    } else {
+        report::warning(&text);
+    }
 }
 
 fn extract_from(from: impl Read, python: &str, to: &Path) -> Result<Contents> {

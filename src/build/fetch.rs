@@ -1,5 +1,7 @@
 //! Downloading the wheels of a plan straight into the store: each is unpacked as soon as it has
 //! arrived, while the others are still on their way. No copy of a wheel remains.
+//!
+//! Wheels that trusted sources have built come from there, also if the wheel itself is on the disk.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,15 +9,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use tracing::{debug, info_span};
+use tracing::info_span;
 
+use super::trusted::{Trusted, TrustedLayers};
 use super::unpacked::{Contents, UnpackedWheel};
 use super::{built, import, in_store, unpack};
 use crate::fs::{self, Digest};
-use crate::plan::{Connection, Plan, PlannedWheel};
+use crate::plan::{BuiltLayer, Connection, Plan, PlannedWheel, Unavailable};
+use crate::remote::registry::Registry;
 use crate::remote::{CONNECTIONS, FileToFetch, in_parallel};
-use crate::report::Progress;
 use crate::report::progress::Part;
+use crate::report::{self, Progress};
 use crate::store::Store;
 use crate::wheel::Metadata;
 
@@ -39,7 +43,8 @@ pub struct Fetched {
 }
 
 /// Downloads and unpacks the wheels of a plan that are on a server, and that neither the store nor
-/// a shared root has. Does nothing if there are none; `connect` is called only if there are some.
+/// a shared root has; and takes those that `trusted` sources have built. Does nothing if there are
+/// none; `connect` is called only if a server is to be asked.
 ///
 /// # Errors
 /// A wheel cannot be downloaded, is not the planned one, or is not a wheel that every installer
@@ -47,33 +52,58 @@ pub struct Fetched {
 pub fn fetch(
     plan: &Plan,
     store: &Store,
+    trusted: Trusted<'_>,
     connect: impl FnOnce() -> Result<Connection>,
 ) -> Result<Fetched> {
-    let is_missing = |wheel: &PlannedWheel| !UnpackedWheel::exists(store, wheel.sha256);
-    let wheels = plan.wheels.iter();
-    let remote = wheels.filter_map(|wheel| Some((wheel, wheel.to_fetch.as_ref()?)));
-    let mut missing: Vec<_> = remote.filter(|(wheel, _)| is_missing(wheel)).collect();
+    let is_remote = |wheel: &PlannedWheel| wheel.to_fetch.is_some();
+    if trusted.is_empty() && !plan.wheels.iter().any(is_remote) {
+        return Ok(Fetched::default());
+    }
+    let is_missing = |wheel: &&PlannedWheel| !UnpackedWheel::exists(store, wheel.sha256);
+    let mut missing: Vec<&PlannedWheel> = plan.wheels.iter().filter(is_missing).collect();
     if missing.is_empty() {
         return Ok(Fetched::default());
     }
+    let has_remote = missing.iter().any(|wheel| is_remote(wheel));
+    let mut warnings = Vec::new();
+    let connection = match (has_remote, trusted.need_network()) {
+        (true, _) => Some(connect()?),
+        // Without the trusted sources, the wheels are unpacked.
+        (false, true) => connect().map_or_else(
+            |error| {
+                warnings.push(report::one_line(&error));
+                None
+            },
+            Some,
+        ),
+        (false, false) => None,
+    };
+    let layers = trusted.read(&plan.interpreter, connection.as_ref());
+    missing.retain(|wheel| is_remote(wheel) || layers.of(wheel).is_some());
     // The largest first, so that the last one to finish is small.
-    missing.sort_by(|(one, _), (other, _)| {
+    missing.sort_by(|one, other| {
         let by_size = other.size.cmp(&one.size);
         by_size.then_with(|| one.name.cmp(&other.name))
     });
+    warnings.extend(layers.warnings.iter().cloned());
+    let mut fetched = Fetched {
+        warnings,
+        ..Fetched::default()
+    };
     let downloads = Downloads {
+        plan,
         store,
-        connection: connect()?,
+        connection,
+        layers,
         memory: Memory::default(),
     };
-    let size = missing.iter().map(|(wheel, _)| wheel.size).sum();
+    let size = missing.iter().map(|wheel| wheel.size).sum();
     let progress = Progress::download(missing.len() as u64, size);
-    let results = in_parallel(CONNECTIONS, &missing, |(wheel, file)| {
-        let arrived = downloads.wheel(wheel, file, &progress.part(wheel.size));
+    let results = in_parallel(CONNECTIONS, &missing, |wheel| {
+        let arrived = downloads.wheel(wheel, &progress.part(wheel.size));
         progress.finish_file();
         arrived
     });
-    let mut fetched = Fetched::default();
     for result in results {
         let Arrived { wheel, warning } = result?;
         fetched.wheels.insert(wheel.sha256, wheel);
@@ -84,8 +114,11 @@ pub fn fetch(
 
 /// The downloads of the wheels of a plan.
 struct Downloads<'a> {
+    plan: &'a Plan,
     store: &'a Store,
-    connection: Connection,
+    connection: Option<Connection>,
+    /// The built wheels of trusted sources.
+    layers: TrustedLayers,
     memory: Memory,
 }
 
@@ -98,27 +131,32 @@ struct Arrived {
 
 impl Downloads<'_> {
     /// Downloads a wheel into the staging directory of its unpacked form, and unpacks it.
-    fn wheel(&self, wheel: &PlannedWheel, file: &FileToFetch, part: &Part<'_>) -> Result<Arrived> {
+    fn wheel(&self, wheel: &PlannedWheel, part: &Part<'_>) -> Result<Arrived> {
         let difference = OnceLock::new();
         let unpack = |staging: &Path| {
             let _fetching = info_span!("fetch", wheel = %wheel.name, bytes = wheel.size).entered();
             if let Some(contents) = self.built(wheel, staging)? {
                 return Ok(contents);
             }
-            let cannot = || format!("cannot unpack `{}`", wheel.path.display());
+            let cannot = || format!("cannot unpack {}", wheel.title());
+            let (Some(file), Some(connection)) = (&wheel.to_fetch, &self.connection) else {
+                // A built wheel could not be used.
+                self.check_file(wheel)?;
+                return unpack::unpack(wheel, staging, drop).with_context(cannot);
+            };
             let file = &FileToFetch {
                 sha256: Some(wheel.sha256),
                 ..file.clone()
             };
             if let Some(room) = file.size.and_then(|size| self.memory.take(size)) {
                 let mut bytes = Vec::with_capacity(usize::try_from(room.size)?);
-                self.connection.download(file, &mut bytes, Some(part))?;
+                connection.download(file, &mut bytes, Some(part))?;
                 difference.get_or_init(|| file.difference(|name| Metadata::of_bytes(&bytes, name)));
                 return unpack::unpack_bytes(wheel, &bytes, staging).with_context(cannot);
             }
             let path = staging.join(ARCHIVE);
             let mut sink = fs::create_new(&path, 0o600)?;
-            self.connection.download(file, &mut sink, Some(part))?;
+            connection.download(file, &mut sink, Some(part))?;
             difference.get_or_init(|| file.difference(|name| Metadata::of_wheel(&path, name)));
             let downloaded = PlannedWheel {
                 path: path.clone(),
@@ -136,28 +174,49 @@ impl Downloads<'_> {
 }
 
 impl Downloads<'_> {
-    /// Downloads the built wheel that the lock pins, and extracts it into the empty directory
-    /// `staging`. Returns none if there is none that can be used.
+    /// Checks that a wheel has a file.
+    fn check_file(&self, wheel: &PlannedWheel) -> Result<()> {
+        match &self.plan.unavailable {
+            Some(Unavailable { failure, wheels }) if wheels.contains(&wheel.sha256) => {
+                Err(failure.clone().into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Extracts the built wheel that the lock pins, or else that of a trusted source, into the empty
+    /// directory `staging`. Returns none if there is none that can be used.
     fn built(&self, wheel: &PlannedWheel, staging: &Path) -> Result<Option<Contents>> {
-        let Some(layer) = &wheel.built else {
-            return Ok(None);
-        };
         let path = staging.join(BUILT_ARCHIVE);
-        let extract = || {
+        let download = |layer: &BuiltLayer, registry: Option<&Registry>| {
             let mut sink = fs::create_new(&path, 0o600)?;
-            if !self.connection.download_blob(&layer.digest, &mut sink)? {
+            let (digest, connection) = (&layer.digest, &self.connection);
+            let has_arrived = match (registry, connection) {
+                (Some(registry), _) => registry.download_blob_if_there(digest, &mut sink)?,
+                (None, Some(connection)) => connection.download_blob(digest, &mut sink)?,
+                (None, None) => false,
+            };
+            if !has_arrived {
                 return Ok(None);
             }
-            built::extract(layer, &path, wheel, staging).map(Some)
+            let contents = built::extract(layer, &path, wheel, staging)?;
+            fs::remove_file(&path)?;
+            Ok(Some(contents))
         };
-        match extract() {
-            Ok(Some(contents)) => {
-                fs::remove_file(&path)?;
-                return Ok(Some(contents));
-            }
+        let extracted = match (&wheel.built, self.layers.of(wheel)) {
+            (Some(pinned), _) => download(pinned, None),
+            (None, None) => return Ok(None),
+            (None, Some(trusted)) => match &trusted.layer.path {
+                Some(archive) if !fs::exists(archive) => Ok(None),
+                Some(archive) => built::extract(&trusted.layer, archive, wheel, staging).map(Some),
+                None => download(&trusted.layer, self.layers.registry(trusted)),
+            },
+        };
+        match extracted {
+            Ok(Some(contents)) => return Ok(Some(contents)),
             Ok(None) => {}
             Err(error) if fs::is_io_failure(&error) => return Err(error),
-            Err(error) => debug!(wheel = %wheel.name, "the built wheel is not used: {error:#}"),
+            Err(error) => built::note_unusable(&error, wheel),
         }
         import::clear(staging).map(|()| None)
     }

@@ -15,6 +15,7 @@ mod import;
 mod install;
 mod link;
 mod scripts;
+mod trusted;
 mod unpack;
 mod unpacked;
 mod venv;
@@ -30,7 +31,7 @@ use tracing::{debug, info, info_span};
 use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel, Unavailable};
 use crate::process::Process;
-use crate::report::{self, Progress};
+use crate::report::Progress;
 use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 use byte_code::CompileContext;
 use install::{Layout, Places};
@@ -43,6 +44,7 @@ pub use byte_code::compile_directory;
 pub use check::check;
 pub use fetch::{Fetched, fetch};
 pub use foresight::foreseen;
+pub use trusted::Trusted;
 
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels
 /// that the store does not have yet, on all processors. `fetched` are those that [`fetch()`] has
@@ -301,11 +303,7 @@ fn already_unpacked(wheel: &PlannedWheel, store: &Store, to: &Path) -> Result<Op
         Err(error) if fs::is_io_failure(&error) => Err(error),
         // The wheel itself is the next source.
         Err(error) => {
-            report::warning(&format!(
-                "{}; `{}` is unpacked instead",
-                report::one_line(&error),
-                wheel.file_name()
-            ));
+            built::note_unusable(&error, wheel);
             import::clear(to)?;
             Ok(None)
         }

@@ -56,7 +56,9 @@ pub use state_file::{
     read_memo_before_exec, read_own_json, write_memo,
 };
 pub use sync::{sync, sync_file_system};
-pub use trust::{Trust, create_named, is_open_to_all, may_be_renamed_by_others};
+pub use trust::{
+    Trust, create_named, is_closed_to_others, is_open_to_all, may_be_renamed_by_others,
+};
 pub use umask::PlainUmask;
 
 /// Returns the metadata of the file at `path`, following links; none if it does not exist.

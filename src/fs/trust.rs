@@ -148,6 +148,13 @@ pub fn is_open_to_all(metadata: &Metadata) -> bool {
     metadata.mode() & OTHERS_WRITE != 0
 }
 
+/// Returns whether only a user or the superuser can write to a file or directory.
+#[must_use]
+pub fn is_closed_to_others(metadata: &Metadata, user: u32) -> bool {
+    Trust::of_user(user).includes(metadata.uid())
+        && metadata.mode() & (OTHERS_WRITE | GROUP_WRITES) == 0
+}
+
 /// Returns whether others can write to a directory. The answer is yes for a directory that cannot
 /// be inspected.
 fn is_writable(directory: &Path, by: u32) -> bool {

@@ -127,7 +127,7 @@ impl Invocation {
                     .map(|root| root.value.clone())
             }),
             is_throw_away,
-            shared_roots: root::read_shared(process)?,
+            shared_roots: root::read_shared(&conf, process)?,
             spec: flags
                 .spec
                 .filter(|spec| !spec.is_empty())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::refuse_tilde;
+use super::{Conf, refuse_tilde};
 use crate::process::{Process, variable};
 
 /// Returns the absolute root, and whether the store is a throw-away one: as for LUCI's vpython, an
@@ -36,13 +36,15 @@ pub(super) fn read(flag: Option<&OsStr>, process: &Process) -> Result<(Option<Pa
     }
 }
 
-/// Returns the absolute paths of the shared roots, in the caller's order.
+/// Returns the absolute paths of the shared roots, in their order: those of the variable, or else
+/// those of `vpython.conf`.
 ///
 /// # Errors
 /// A directory name begins with `~`.
-pub(super) fn read_shared(process: &Process) -> Result<Vec<PathBuf>> {
+pub(super) fn read_shared(conf: &Conf, process: &Process) -> Result<Vec<PathBuf>> {
     let Some(list) = process.setting(variable::SHARED_ROOTS) else {
-        return Ok(Vec::new());
+        let of_site = conf.shared_roots.as_ref();
+        return Ok(of_site.map_or_else(Vec::new, |roots| roots.value.clone()));
     };
     let named = std::env::split_paths(list).filter(|root| !root.as_os_str().is_empty());
     named
@@ -57,6 +59,7 @@ pub(super) fn read_shared(process: &Process) -> Result<Vec<PathBuf>> {
 mod tests {
     use std::path::Path;
 
+    use super::super::Set;
     use super::*;
 
     #[test]
@@ -72,12 +75,22 @@ mod tests {
         for (list, expected) in rows {
             let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
             assert_eq!(
-                read_shared(&process(list, false)).unwrap(),
+                read_shared(&Conf::default(), &process(list, false)).unwrap(),
                 expected,
                 "{list}"
             );
         }
-        let of_other = read_shared(&process("/a", true)).unwrap();
+        let conf = Conf {
+            shared_roots: Some(Set {
+                value: vec!["/site".into()],
+                line: 1,
+            }),
+            ..Conf::default()
+        };
+        let of_site = |list| read_shared(&conf, &process(list, false)).unwrap();
+        assert_eq!(of_site("/a"), [Path::new("/a")], "the variable wins");
+        assert_eq!(of_site(""), [Path::new("/site")]);
+        let of_other = read_shared(&Conf::default(), &process("/a", true)).unwrap();
         assert!(
             of_other.is_empty(),
             "a caller with fewer privileges is ignored"

@@ -28,7 +28,9 @@ impl Invocation {
         let Conf {
             file: _,
             root,
+            shared_roots,
             wheels,
+            trusted_built_wheels,
             default_spec,
             python,
             prune_older_than,
@@ -65,10 +67,31 @@ impl Invocation {
             |path| shown(path),
         );
         made.add(
+            "shared-roots",
+            by_variable(variable::SHARED_ROOTS),
+            shared_roots.as_ref(),
+            |roots| {
+                roots
+                    .iter()
+                    .map(|root| shown(root))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            },
+        );
+        made.add(
             "wheels",
             self.wheels_by_caller(),
             wheels.as_ref(),
             |wheelhouses| listed(wheelhouses),
+        );
+        made.add(
+            "trusted-built-wheels",
+            None,
+            trusted_built_wheels.as_ref(),
+            |references| {
+                let references = references.iter().map(ToString::to_string);
+                references.collect::<Vec<_>>().join(", ")
+            },
         );
         made.add(
             "default-spec",

@@ -48,7 +48,8 @@ pub(super) fn prepare(
             Some(connection) => Ok(connection),
             None => plan::connect(&spec, invocation, process, &store.memo_directory()),
         };
-        let fetched = build::fetch(&plan, store, connect)?;
+        let trusted = build::Trusted::of(&spec, invocation);
+        let fetched = build::fetch(&plan, store, trusted, connect)?;
         invocation.warn(&fetched.warnings);
         let warnings = info_span!("build the environment")
             .in_scope(|| build::environment(&plan, store, fetched, staging))?;

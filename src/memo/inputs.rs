@@ -14,7 +14,7 @@ use crate::fs::{self, Digest, TextPath};
 use crate::interpreter;
 use crate::invocation::{Invocation, WheelsSource};
 use crate::plan::Key;
-use crate::process::{CalledAs, Process};
+use crate::process::{CalledAs, Process, variable};
 use crate::spec::{SpecKind, SpecText};
 use crate::store::Store;
 
@@ -78,8 +78,12 @@ pub(super) fn for_each_input(
             see(flag, name.as_bytes());
         }
     }
+    let shared_roots = match process.setting(variable::SHARED_ROOTS) {
+        Some(_) => "`VPYTHON_SHARED_ROOTS`",
+        None => "`shared-roots` of `vpython.conf`",
+    };
     for root in &invocation.shared_roots {
-        see("`VPYTHON_SHARED_ROOTS`", root.as_os_str().as_bytes());
+        see(shared_roots, root.as_os_str().as_bytes());
     }
     if invocation.strict {
         see("`-vpython-strict`", b"");

@@ -77,8 +77,9 @@ impl<'a> Standalone<'a> {
     pub fn built_wheels(&self) -> Result<Vec<BuiltWheel>> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
-        self.invocation
-            .warn(&build::fetch(&self.plan, &self.store, connect)?.warnings);
+        let trusted = build::Trusted::of(&self.spec, self.invocation);
+        let fetched = build::fetch(&self.plan, &self.store, trusted, connect)?;
+        self.invocation.warn(&fetched.warnings);
         build::built_wheels(&self.plan, &self.store, self.process)
     }
 
@@ -103,8 +104,9 @@ impl<'a> Standalone<'a> {
     fn build(&self, sharing: Sharing, staged: &Path) -> Result<()> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
-        self.invocation
-            .warn(&build::fetch(&self.plan, &self.store, connect)?.warnings);
+        let trusted = build::Trusted::of(&self.spec, self.invocation);
+        let fetched = build::fetch(&self.plan, &self.store, trusted, connect)?;
+        self.invocation.warn(&fetched.warnings);
         self.invocation.warn(&build::standalone(
             &self.plan,
             &self.store,

@@ -44,6 +44,7 @@ pub use advice::advise;
 pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use integrity::{Checked, Damage, Discarded, Fault};
 pub use layers::Layers;
+pub use path_trust::check_closed;
 pub use processes::Processes;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;

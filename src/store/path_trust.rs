@@ -45,7 +45,7 @@ pub(super) fn check(root: &Path, user: u32) -> Result<()> {
 ///
 /// # Errors
 /// As those of [`check`].
-pub(super) fn check_closed(directory: &Path, what: &str, user: u32) -> Result<FileStat> {
+pub fn check_closed(directory: &Path, what: &str, user: u32) -> Result<FileStat> {
     let walk = PathWalk::along(directory, what, user)?;
     let stat = walk.look()?;
     if stat.st_mode & (GROUP_WRITES | ALL_WRITE) != 0 {

@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 
 use super::WheelhouseReference;
 use crate::fs::{self, Trust};
+use crate::oci::Reference;
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
 
@@ -33,6 +34,10 @@ pub struct Conf {
     pub file: Option<PathBuf>,
     /// The store's directory.
     pub root: Option<Set<PathBuf>>,
+    /// Stores to look into before anything is built or fetched.
+    pub shared_roots: Option<Set<Vec<PathBuf>>>,
+    /// The image layouts and registries whose built wheels are used without a pin in a lock.
+    pub trusted_built_wheels: Option<Set<Vec<Reference>>>,
     /// Wheelhouses, searched after those of the spec.
     pub wheels: Option<Set<Vec<WheelhouseReference>>>,
     /// The spec for programs that have none.

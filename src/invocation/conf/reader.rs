@@ -11,9 +11,11 @@ use super::{Conf, Set};
 use crate::process::{CalledAs, Process};
 use crate::report::{Failure, kind_of, nearest};
 
-const TOP_KEYS: [&str; 7] = [
+const TOP_KEYS: [&str; 9] = [
     "root",
+    "shared-roots",
     "wheels",
+    "trusted-built-wheels",
     "default-spec",
     "python",
     "prune",
@@ -101,7 +103,9 @@ impl<'a> Reader<'a> {
         let [vpython, vpython3] = versions.unwrap_or_default();
         Conf {
             root: self.set(top, "", "root", Self::root),
+            shared_roots: self.set(top, "", "shared-roots", Self::paths),
             wheels: self.set(top, "", "wheels", Self::wheelhouses),
+            trusted_built_wheels: self.set(top, "", "trusted-built-wheels", Self::references),
             default_spec: self.set(top, "", "default-spec", Self::path),
             python: if self.process.called_as() == CalledAs::Vpython3 {
                 vpython3
@@ -206,6 +210,8 @@ mod tests {
 
     use expect_test::expect;
 
+    use crate::oci::Reference;
+
     use super::*;
 
     fn read(content: &str, name: &str) -> Result<Conf> {
@@ -227,6 +233,8 @@ mod tests {
         let content = "\
 root = '/scratch/{uid}/vpython'
 wheels = ['wheels', '~/wheels', '/opt/wheels']
+shared-roots = ['/srv/store', '~/store']
+trusted-built-wheels = ['oci://h/team/wheels', 'oci:layout:v1']
 default-spec = './default.toml'
 bypass = ''
 [python]
@@ -251,18 +259,25 @@ pip-options = ['--no-input']
                 ],
                 2,
             )),
-            default_spec: Some(set("/site/default.toml".into(), 3)),
-            python: Some(set(vec!["3.11".into()], 6)),
-            prune_older_than: Some(set(Duration::from_hours(48), 9)),
-            prune_max_size: Some(set(1 << 30, 10)),
-            fetch_allow: Some(set(false, 12)),
-            fetch_index_url: Some(set("https://pypi.example/simple".into(), 13)),
-            fetch_pip_options: Some(set(vec!["--no-input".into()], 14)),
-            bypass: Some(set(String::new(), 4)),
+            shared_roots: Some(set(vec!["/srv/store".into(), "/home/me/store".into()], 3)),
+            trusted_built_wheels: Some(set(
+                ["oci://h/team/wheels", "oci:/site/layout:v1"]
+                    .map(|text| Reference::parse(text).unwrap().unwrap())
+                    .to_vec(),
+                4,
+            )),
+            default_spec: Some(set("/site/default.toml".into(), 5)),
+            python: Some(set(vec!["3.11".into()], 8)),
+            prune_older_than: Some(set(Duration::from_hours(48), 11)),
+            prune_max_size: Some(set(1 << 30, 12)),
+            fetch_allow: Some(set(false, 14)),
+            fetch_index_url: Some(set("https://pypi.example/simple".into(), 15)),
+            fetch_pip_options: Some(set(vec!["--no-input".into()], 16)),
+            bypass: Some(set(String::new(), 6)),
             warnings: Vec::new(),
         };
         assert_eq!(read(content, "vpython").unwrap(), expected);
-        let python = Some(set(vec!["3.12".into(), "3.11.4".into(), "3".into()], 7));
+        let python = Some(set(vec!["3.12".into(), "3.11.4".into(), "3".into()], 9));
         assert_eq!(
             read(content, "vpython3").unwrap(),
             Conf { python, ..expected }
@@ -326,6 +341,10 @@ allow = 'no'
             (
                 "wheels = ['oci:']",
                 "line 1, column 10: `oci:` is not a wheelhouse: it names no directory",
+            ),
+            (
+                "trusted-built-wheels = ['wheels']",
+                "line 1, column 24: `wheels` is neither an image layout (`oci:DIR`) nor a registry (`oci://HOST/REPO`)",
             ),
             (
                 "a = [\n'b'\n'c'\n]",

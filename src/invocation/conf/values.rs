@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::reader::{Reader, Value};
 use crate::invocation::{WheelhouseReference, split_threading};
+use crate::oci::Reference;
 
 impl Reader<'_> {
     pub(super) fn text(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
@@ -120,6 +121,29 @@ impl Reader<'_> {
     ) -> Option<Vec<WheelhouseReference>> {
         let texts = self.texts(key, value)?;
         let read = |text: &String| self.wheelhouse(text, value);
+        texts.iter().map(read).collect()
+    }
+
+    /// Returns paths.
+    pub(super) fn paths(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<PathBuf>> {
+        let texts = self.texts(key, value)?;
+        texts.iter().map(|text| self.resolve(text, value)).collect()
+    }
+
+    /// Returns image layouts and registries.
+    pub(super) fn references(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<Reference>> {
+        let texts = self.texts(key, value)?;
+        let read = |text: &String| match self.wheelhouse(text, value)? {
+            WheelhouseReference::Layout(layout) => Some(Reference::Layout(layout)),
+            WheelhouseReference::Registry(registry) => Some(Reference::Registry(registry)),
+            WheelhouseReference::Directory(_) | WheelhouseReference::Mirror(_) => {
+                let what = format!(
+                    "`{text}` is neither an image layout (`oci:DIR`) nor a registry (`oci://HOST/REPO`)"
+                );
+                self.problem(value.span().start, &what);
+                None
+            }
+        };
         texts.iter().map(read).collect()
     }
 

@@ -145,7 +145,7 @@ fn a_lock_without_built_wheels_at_hand_is_warned_of() {
         .vpython(["-vpython-tool", "lock", "--built", "tool.py"])
         .run();
     lock.expect(0, "pylock.tool.toml: written\n  + a 1\n", expect![[r#"
-        vpython: warning: no image layout among the wheelhouses has built wheels; `push --built oci:DIR` puts them into one
+        vpython: warning: no image layout or registry among the wheelhouses has built wheels; `push --built` puts them into one
     "#]]);
 }
 

@@ -1,10 +1,13 @@
 //! Image layouts on disk as wheelhouses: read by launches, and written by `push`.
 
 mod built;
+mod by_name;
+mod once;
 mod push;
 mod push_refused;
 mod registry;
 mod servers;
+mod trusted;
 mod unusable;
 mod wheelhouse;
 

@@ -126,6 +126,24 @@ fn a_registry_that_refuses_wheels_gets_no_manifest() {
             .iter()
             .any(|path| path.contains("manifests"))
     );
+    // Nothing is built for a registry that refuses uploads.
+    let closed =
+        OciRegistry::start(|request| (request.method != "HEAD").then(|| Reply::new(403, "")));
+    let reference = closed.reference("team/wheels");
+    let words = ["-vpython-tool", "push", "--built", &reference, "tool.py"];
+    let built = world.vpython(words).run();
+    let built = built.replacing(&closed.server.address().to_string(), "REGISTRY");
+    built.refuses(125, expect![[r#"
+        vpython: error: cannot push to `oci://REGISTRY/team/wheels`
+          caused by: cannot upload to `[INDEX]/v2/team/wheels/blobs/uploads/`
+          caused by: the server answered 403 Forbidden
+          hint: log in: `docker login REGISTRY` or `skopeo login REGISTRY`; vpython found no login in `[WORLD]/home/.docker/config.json`, `[WORLD]/home/.config/containers/auth.json`
+    "#]]);
+    assert_eq!(
+        world.leftovers(),
+        [""; 0].map(std::path::PathBuf::from),
+        "no wheel is unpacked"
+    );
     let digest = format!("team/wheels@sha256:{}", "0".repeat(64));
     push(&world, &registry, &digest).refuses(125, expect![[r#"
         vpython: error: cannot push to `oci://REGISTRY/team/wheels@sha256:0000000000000000000000000000000000000000000000000000000000000000`

@@ -10,7 +10,7 @@ use crate::support::{Launch, OciRegistry, Outcome, World, has_strace};
 
 /// A world with the lock of a script that requires two wheels, without their files and without
 /// URLs. The registry has them, built too, in `team/wheels`.
-fn world(registry: &OciRegistry) -> World {
+pub(super) fn world(registry: &OciRegistry) -> World {
     let world = World::new();
     for (name, version) in [("a", "1"), ("b", "2")] {
         world.wheel(&module(name, version).0);
@@ -19,7 +19,7 @@ fn world(registry: &OciRegistry) -> World {
         "tool.py",
         "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a, b\nprint(a.VERSION, b.VERSION)\n",
     );
-    for destination in ["oci:layout", &registry.reference("team/wheels")] {
+    for destination in ["oci:layout", &registry.reference("team/wheels:v1")] {
         let words = ["-vpython-tool", "push", "--built", destination, "tool.py"];
         let push = world.vpython(words).run();
         assert_eq!(push.code, Some(0), "{push}");
@@ -37,7 +37,7 @@ fn world(registry: &OciRegistry) -> World {
 }
 
 /// Locks the script with the wheels of the layout, which then goes.
-fn lock(world: &World, options: &[&str]) {
+pub(super) fn lock(world: &World, options: &[&str]) {
     let words = ["-vpython-wheels", "oci:layout", "-vpython-tool", "lock"];
     let words = [&words, options, &["tool.py"]].concat();
     let lock = world.vpython(words).run();
@@ -45,21 +45,31 @@ fn lock(world: &World, options: &[&str]) {
 }
 
 /// A launch that may fetch, but from no index.
-fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
-    world
-        .vpython(words)
+pub(super) fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
+    may_fetch(world, world.vpython(words))
+}
+
+/// Permits a program to fetch, but from no index.
+pub(super) fn may_fetch<'a>(world: &World, launch: Launch<'a>) -> Launch<'a> {
+    let conf = world.outside("vpython.conf");
+    let launch = if conf.exists() {
+        launch.env("VPYTHON_CONF", conf)
+    } else {
+        launch
+    };
+    launch
         .env("VPYTHON_FETCH", "1")
         .env("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
 }
 
 /// An outcome without the addresses of servers.
-fn redacted(outcome: Outcome, servers: &[(&HttpServer, &str)]) -> Outcome {
+pub(super) fn redacted(outcome: Outcome, servers: &[(&HttpServer, &str)]) -> Outcome {
     servers.iter().fold(outcome, |outcome, (server, name)| {
         outcome.replacing(&server.address().to_string(), name)
     })
 }
 
-fn blob(digest: &str) -> String {
+pub(super) fn blob(digest: &str) -> String {
     format!("/v2/team/wheels/blobs/sha256:{digest}")
 }
 
@@ -176,8 +186,8 @@ fn built_wheels_come_from_a_registry() {
         paths.len() == 2 && !wheels.iter().any(|wheel| paths.contains(wheel)),
         "{paths:?}"
     );
-    // Where the registry has none, or damaged ones, it is asked for the wheels.
-    for path in paths {
+    // Where the registry has damaged ones, it is asked for the wheels, with one warning.
+    for path in &paths {
         registry.damage("team/wheels", path.rsplit('/').next().unwrap());
     }
     std::fs::remove_dir_all(world.outside("root")).unwrap();
@@ -189,6 +199,73 @@ fn built_wheels_come_from_a_registry() {
     for wheel in wheels {
         assert!(registry.paths("GET").contains(&wheel));
     }
+    let warnings: Vec<&str> = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains(" warning: "))
+        .collect();
+    assert!(
+        warnings.len() == 1
+            && warnings[0].contains("its SHA-256 digest is")
+            && warnings[0].ends_with("-py3-none-any.whl` is unpacked instead"),
+        "{outcome}"
+    );
+    // One that is missing is not worth a word.
+    for path in &paths {
+        registry.remove("team/wheels", path.rsplit('/').next().unwrap());
+    }
+    std::fs::remove_dir_all(world.outside("root")).unwrap();
+    let words = &words[2..];
+    let outcome = launch(&world, words).run();
+    assert!(
+        outcome.code == Some(0) && !outcome.stderr.contains("warning"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_lock_gets_the_pins_of_built_wheels_in_a_registry() {
+    let registry = OciRegistry::start(|_| None);
+    let world = world(&registry);
+    lock(&world, &["--built"]);
+    let path = world.path("pylock.tool.toml");
+    let of_layout = std::fs::read_to_string(&path).unwrap();
+    for repository in ["team/wheels", "team/wheels:v1"] {
+        std::fs::remove_file(&path).unwrap();
+        let reference = registry.reference(repository);
+        let words = [
+            "-vpython-wheels",
+            &reference,
+            "-vpython-tool",
+            "lock",
+            "--built",
+            "tool.py",
+        ];
+        let run = launch(&world, &words).env("PIP_NO_INDEX", "1").run();
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{run}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), of_layout);
+    }
+    // Without permission, the registry is not read.
+    let asked = registry.paths("GET").len();
+    let reference = registry.reference("team/wheels");
+    let words = [
+        "-vpython-wheels",
+        "oci:layout",
+        "-vpython-wheels",
+        &reference,
+    ];
+    let words = [&words[..], &["-vpython-tool", "lock", "--built", "tool.py"]].concat();
+    std::fs::rename(world.path("layout"), world.path("with-built")).unwrap();
+    std::fs::rename(world.outside("wheels-before"), world.path("wheels")).unwrap();
+    let push = ["-vpython-tool", "push", "oci:layout", "tool.py"];
+    assert_eq!(world.vpython(push).run().code, Some(0));
+    world.vpython(words).run().expect(
+        0,
+        "pylock.tool.toml: written\n  built wheels: 0 are pinned, 2 were\n",
+        "vpython: warning: no image layout or registry among the wheelhouses has built wheels; \
+         `push --built` puts them into one; a registry is only read with `-vpython-fetch`\n",
+    );
+    assert_eq!(registry.paths("GET").len(), asked);
 }
 
 #[test]

@@ -62,11 +62,28 @@ impl OciRegistry {
         }
     }
 
+    /// Puts bytes of a media type into a repository: a manifest under a tag, or a blob.
+    pub fn put(&self, repository: &str, tag: Option<&str>, kind: &str, bytes: Vec<u8>) {
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+        let mut kept = self.kept.lock().unwrap();
+        for name in tag.into_iter().chain([&*digest]) {
+            let key = (repository.to_owned(), name.to_owned());
+            kept.insert(key, (kind.to_owned(), bytes.clone()));
+        }
+    }
+
     /// Changes the bytes that the registry has for a digest in a repository.
     pub fn damage(&self, repository: &str, digest: &str) {
         let mut kept = self.kept.lock().unwrap();
         let name = (repository.to_owned(), digest.to_owned());
         kept.get_mut(&name).unwrap().1[0] ^= 1;
+    }
+
+    /// Removes a manifest or a blob from a repository.
+    pub fn remove(&self, repository: &str, name: &str) {
+        let mut kept = self.kept.lock().unwrap();
+        let name = (repository.to_owned(), name.to_owned());
+        kept.remove(&name).unwrap();
     }
 
     /// Returns the bytes of a manifest or a blob.
@@ -124,8 +141,40 @@ fn answer(request: &Received, kept: &mut Kept) -> Reply {
             Reply::new(201, "")
         }
         _ => match kept.get(&key(name)) {
+            // Without a range, an answer has no entity tag, as that of a manifest.
+            Some((_, bytes)) if !request.header("range").is_empty() => {
+                Reply::file(request, bytes, "\"x\"")
+            }
             Some((kind, bytes)) => Reply::new(200, bytes.clone()).header("Content-Type", kind),
-            None => Reply::new(404, ""),
+            None => match path.split_once("/tags/list") {
+                Some((repository, query)) => tags(repository, query, kept),
+                None => Reply::new(404, ""),
+            },
         },
+    }
+}
+
+/// Lists the tags of a repository, two at a time.
+fn tags(repository: &str, query: &str, kept: &Kept) -> Reply {
+    let (_, last) = query.split_once("last=").unwrap_or_default();
+    let names = kept.keys().filter(|(known, _)| known == repository);
+    let mut tags: Vec<&str> = names.map(|(_, name)| name.as_str()).collect();
+    if tags.is_empty() {
+        return Reply::new(404, "");
+    }
+    tags.retain(|tag| !tag.starts_with("sha256:") && *tag > last);
+    tags.sort_unstable();
+    let has_more = tags.len() > 2;
+    tags.truncate(2);
+    let next = format!(
+        "</v2/{repository}/tags/list?n=2&last={}>; rel=\"next\"",
+        tags.last().unwrap_or(&"")
+    );
+    let body = serde_json::json!({ "name": repository, "tags": tags }).to_string();
+    let reply = Reply::new(200, body).header("Content-Type", "application/json");
+    if has_more {
+        reply.header("Link", next)
+    } else {
+        reply
     }
 }
