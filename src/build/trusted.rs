@@ -2,8 +2,8 @@
 //! (`trusted-built-wheels`). A wheel whose digest is known is taken from one as it was built there, in
 //! place of unpacking and compiling it, although no lock pins the archive.
 //!
-//! Whoever may write to such a source decides what python runs. So only the configuration names one,
-//! and never a spec; the reference that is written there is the only one that is trusted, with no
+//! A user who may write to such a source decides what python runs. So only the configuration names
+//! one, and never a spec; the reference that is written there is the only one that is trusted, with no
 //! rule that would include others; and a layout counts only if no other user can write to it.
 
 use std::collections::HashMap;

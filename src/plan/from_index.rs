@@ -68,7 +68,8 @@ pub fn choose_from_index(
     for (title, facts) in systems(here, &targets) {
         let choice =
             choose_local(&mut packages, is_upgraded, &facts, &mut local).and_then(|choice| {
-                let in_remote = || choose_remote(&packages, &facts, connection, &mut remote);
+                let in_remote =
+                    || choose_remote(&packages, &facts, is_upgraded, connection, &mut remote);
                 choice.map_or_else(in_remote, Ok)
             });
         let (wheels, refusal) = match choice {
@@ -130,11 +131,12 @@ fn choose_local(
     }
 }
 
-/// Returns the wheels of the directories and the registries if they satisfy the spec, or else those
-/// of the indexes too that satisfy the spec best.
+/// Returns the wheels of the directories and the registries if they satisfy the spec and none is to be
+/// upgraded, or else those of the indexes too that satisfy the spec best.
 fn choose_remote(
     packages: &Packages,
     facts: &Facts,
+    is_upgraded: &dyn Fn(&PackageName) -> bool,
     connection: &Connection,
     remote: &mut Wheelhouse,
 ) -> Result<Choice> {
@@ -142,7 +144,9 @@ fn choose_remote(
         remote.ask_indexes(false);
         let choice = choose_best(packages, facts, remote);
         remote.ask_indexes(true);
-        if let Ok((wheels, None)) = choice {
+        if let Ok((wheels, None)) = choice
+            && !wheels.iter().any(|wheel| is_upgraded(&wheel.name))
+        {
             return Ok((wheels, None));
         }
     }

@@ -60,7 +60,8 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum Server {
-    Registry(Registry, Option<Version>),
+    /// A repository, with the version that the reference names.
+    Registry(Box<Registry>, Option<Version>),
     /// A URL with [`DIGEST`].
     Mirror(String),
 }
@@ -97,8 +98,11 @@ impl Sources {
         let sources = in_front.chain(others).filter_map(|(named, is_in_front)| {
             let server = match named {
                 WheelhouseReference::Directory(_) | WheelhouseReference::Layout(_) => return None,
-                WheelhouseReference::Registry(reference) => Registry::new(client, reference)
-                    .map(|registry| Server::Registry(registry, reference.version.clone())),
+                WheelhouseReference::Registry(reference) => {
+                    Registry::new(client, reference).map(|registry| {
+                        Server::Registry(Box::new(registry), reference.version.clone())
+                    })
+                }
                 WheelhouseReference::Mirror(url) => Ok(Server::Mirror(url.clone())),
             };
             Some(server.map(|server| Source {

@@ -283,14 +283,6 @@ impl Wheelhouse {
         wheels.push(file);
     }
 
-    /// Returns the number of a wheel that is not in a directory.
-    fn number_on_index(&self, wheel: &WheelFile) -> Option<usize> {
-        match wheel.place {
-            Place::Directory(_) => None,
-            Place::Index(number) => Some(number),
-        }
-    }
-
     pub(super) fn of_index(&self, number: usize) -> &IndexWheel {
         let wheels = self
             .of_indexes

@@ -31,7 +31,7 @@ fn tag(registry: &OciRegistry, tag: &str, wheels: &[Wheel]) {
                 "size": bytes.len(),
                 "annotations": {TITLE: wheel.file_name()},
             });
-            registry.put("team/wheels", None, "application/zip", bytes);
+            registry.put("team/wheels", None, "application/zip", &bytes);
             layer
         })
         .collect();
@@ -53,7 +53,7 @@ fn tag_layers(registry: &OciRegistry, tag: &str, artifact_type: &str, layers: &[
         "layers": layers,
     });
     let bytes = manifest.to_string().into_bytes();
-    registry.put("team/wheels", Some(tag), MANIFEST, bytes);
+    registry.put("team/wheels", Some(tag), MANIFEST, &bytes);
 }
 
 /// The wheels that the script needs.
@@ -124,7 +124,7 @@ fn what_is_not_the_name_of_a_wheel_is_skipped() {
     tag(&registry, "v1", &wheels());
     let evil = Wheel::module("b", "9").bytes();
     let digest = format!("sha256:{}", Digest::of(&evil));
-    registry.put("team/wheels", None, "application/zip", evil.clone());
+    registry.put("team/wheels", None, "application/zip", &evil);
     let titles = [
         "../b-9-py3-none-any.whl",
         "x/b-9-py3-none-any.whl",

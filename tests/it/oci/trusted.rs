@@ -212,7 +212,7 @@ fn change(registry: &OciRegistry, change: impl Fn(&mut Value)) {
         }
     }
     let bytes = manifest.to_string().into_bytes();
-    registry.put("team/wheels", Some("changed"), super::MANIFEST, bytes);
+    registry.put("team/wheels", Some("changed"), super::MANIFEST, &bytes);
 }
 
 #[test]

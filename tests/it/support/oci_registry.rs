@@ -63,12 +63,12 @@ impl OciRegistry {
     }
 
     /// Puts bytes of a media type into a repository: a manifest under a tag, or a blob.
-    pub fn put(&self, repository: &str, tag: Option<&str>, kind: &str, bytes: Vec<u8>) {
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+    pub fn put(&self, repository: &str, tag: Option<&str>, kind: &str, bytes: &[u8]) {
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
         let mut kept = self.kept.lock().unwrap();
         for name in tag.into_iter().chain([&*digest]) {
             let key = (repository.to_owned(), name.to_owned());
-            kept.insert(key, (kind.to_owned(), bytes.clone()));
+            kept.insert(key, (kind.to_owned(), bytes.to_vec()));
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pep508_rs::PackageName;
 
-use super::super::{WheelFile, Wheelhouse};
+use super::super::{Place, WheelFile, Wheelhouse};
 use super::IndexWheels;
 use crate::plan::by_name::WheelIndex;
 
@@ -59,7 +59,9 @@ impl Wheelhouse {
 
     /// Checks whether a wheel is in a registry, where it was found by its name.
     pub fn is_of_registry(&self, wheel: &WheelFile) -> bool {
-        self.number_on_index(wheel)
-            .is_some_and(|number| self.of_index(number).is_of_registry)
+        match wheel.place {
+            Place::Directory(_) => false,
+            Place::Index(number) => self.of_index(number).is_of_registry,
+        }
     }
 }
