@@ -70,7 +70,10 @@ impl Sources {
         let destination = match &request.form {
             ImageForm::Registry(reference) => {
                 let cannot = || format!("cannot send the image to `{reference}`");
-                Some(environment.registry(reference).with_context(cannot)?)
+                let registry = environment.registry(reference).with_context(cannot)?;
+                // A missing permission is an error before anything is built.
+                registry.check_upload().with_context(cannot)?;
+                Some(registry)
             }
             _ => None,
         };
