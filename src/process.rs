@@ -6,6 +6,7 @@
 
 mod input;
 mod nested;
+mod standard_streams;
 pub mod threads;
 
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,7 @@ use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 pub use nested::{KEY_LENGTH, is_environment_bin, is_key};
+pub use standard_streams::{no_input, no_output};
 
 /// The environment variables of vpython, and those it shares with other tools.
 pub mod variable {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Facts;
 use crate::fs::{self, Digest, Stamped};
-use crate::process::{Process, variable};
+use crate::process::{Process, no_input, variable};
 use crate::report::{self, Failure, Kind, progress};
 
 const PROBE: &str = include_str!("probe.py");
@@ -145,7 +145,7 @@ fn run(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     command
         .args(options)
         .args(["-c", PROBE])
-        .stdin(Stdio::null())
+        .stdin(no_input())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     // `VPYTHON_PROBE` stops a wrapper that leads back to vpython; `VPYTHON_INTERPRETER` would make

@@ -20,6 +20,7 @@ use nix::libc;
 
 use super::answer::{Answer, TimedPipe, greeting, read_code};
 use crate::fs;
+use crate::process::{no_input, no_output};
 use crate::report::Failure;
 
 const PROGRAM: &str = include_str!("compile.py");
@@ -179,9 +180,9 @@ impl Compiler {
             .arg(directory)
             .args(names);
         command
-            .stdin(Stdio::null())
+            .stdin(no_input())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(no_output())
             .current_dir("/");
         command.env_clear();
         let is_pythons = |name: &OsString| {

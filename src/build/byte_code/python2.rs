@@ -8,7 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
@@ -16,6 +16,7 @@ use walkdir::WalkDir;
 use super::compiler::killed_from_outside;
 use super::module;
 use crate::fs;
+use crate::process::{no_input, no_output};
 use crate::report::progress;
 
 const PROGRAM: &str = include_str!("compile2.py");
@@ -75,9 +76,9 @@ fn compile(
         .arg(directory)
         .args(sources);
     command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdin(no_input())
+        .stdout(no_output())
+        .stderr(no_output())
         .current_dir("/");
     // Only a signal is an error: python retries on import what does not compile.
     let status = command
