@@ -15,6 +15,7 @@
 //! | [`launch`] | one run, warm path first |
 //! | [`exec`] | replacing the process with python |
 //! | [`build`] | unpacking wheels with their scripts, linking environments; never on the warm path |
+//! | [`packed`] | archives and images that `pack` has written, and their extraction |
 //! | [`memo`] | what an earlier launch found, and whether it is still valid |
 //! | [`store`] | environments and unpacked wheels, by key and digest; build locks, pruning |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
@@ -43,6 +44,7 @@ mod invocation;
 mod launch;
 mod memo;
 mod oci;
+mod packed;
 mod plan;
 mod portable;
 mod process;
@@ -103,9 +105,9 @@ pub mod testing {
         };
     }
     pub mod portable {
-        pub use crate::portable::extract;
-        pub use crate::portable::manifest::PackManifest;
-        pub use crate::portable::member::Member;
+        pub use crate::packed::extract;
+        pub use crate::packed::manifest::PackManifest;
+        pub use crate::packed::member::Member;
     }
     pub mod process {
         pub use crate::process::{Process, variable};

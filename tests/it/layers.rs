@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The stages, lowest first. Each may use those before it.
-const STAGES: [&str; 15] = [
+const STAGES: [&str; 16] = [
     "oci",
     "invocation",
     "spec",
@@ -18,6 +18,7 @@ const STAGES: [&str; 15] = [
     "plan",
     "store",
     "memo",
+    "packed",
     "build",
     "exec",
     "launch",

@@ -18,7 +18,7 @@ use super::elf::{Elf, Precedence};
 use super::interpreter_copy;
 use crate::fs;
 use crate::interpreter::Facts;
-use crate::portable::member::Member;
+use crate::packed::member::Member;
 use crate::report;
 use private_paths::{Form, PrivatePaths};
 use run_path::PathMap;

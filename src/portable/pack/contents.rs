@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::fs::{self, Digest};
-use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
-use crate::portable::member::{Member, Mode};
+use crate::packed::manifest::{PACK_MANIFEST, PackManifest};
+use crate::packed::member::{Member, Mode};
 use crate::report::Progress;
 
 /// The size of the chunks in which files are copied, in bytes.

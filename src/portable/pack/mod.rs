@@ -22,6 +22,7 @@ mod zip;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 
@@ -31,12 +32,12 @@ use super::audit::{Audit, AuditContext};
 use crate::build::Sharing;
 use crate::fs::{self, Digest, StagedDir};
 use crate::interpreter::Facts;
+use crate::packed::manifest::PackManifest;
+use crate::packed::member::Member;
 use crate::plan::{Key, Plan};
-use crate::portable::manifest::PackManifest;
-use crate::portable::member::Member;
 use crate::portable::standalone::{Standalone, StandaloneRequest};
 use crate::process::Process;
-use crate::report;
+use crate::report::{self, Failure};
 use contents::Contents;
 use image::Sources;
 use order::Archive;
@@ -129,6 +130,34 @@ fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> 
     manifest.prefix.clone_from(&order.prefix);
     manifest.name = order.archive.package().map(|package| package.name.clone());
     Contents::new(staged.to_path_buf(), manifest, order.time)
+}
+
+/// Returns the members of a directory.
+pub(super) fn members_of(directory: &Path) -> Result<Vec<Member>> {
+    scan::members(directory)
+}
+
+/// Writes a directory as a layer in Zstandard, with its manifest as the first member. Returns its
+/// digest before compression.
+pub(super) fn write_layer(
+    directory: &Path,
+    manifest: PackManifest,
+    time: u32,
+    to: &mut dyn Write,
+) -> Result<Digest> {
+    let contents = Contents::new(directory.to_path_buf(), manifest, time)?;
+    tar::layer(&contents, to)
+}
+
+/// Returns the modification time of all members, in seconds since 1970.
+pub(super) fn time(process: &Process) -> Result<u32> {
+    order::time(process).map_err(|why| Failure::new(why).into())
+}
+
+/// Shows a time as the configuration of an image does.
+pub(super) fn shown_time(time: u32) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(time.into());
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// Writes the output, and returns the digest of an image that was sent to a registry.

@@ -314,7 +314,7 @@ fn prefix(path: &Path) -> Result<String, String> {
 }
 
 /// Returns the modification time of all members.
-fn time(process: &Process) -> Result<u32, String> {
+pub(super) fn time(process: &Process) -> Result<u32, String> {
     let Some(value) = process.setting(variable::SOURCE_DATE_EPOCH) else {
         return Ok(DEFAULT_TIME);
     };

@@ -4,7 +4,7 @@
 use super::depends;
 use super::rules::{self, Manager, Rule};
 use crate::invocation::Pack;
-use crate::portable::manifest::PackManifest;
+use crate::packed::manifest::PackManifest;
 use crate::report::Failure;
 
 /// The metadata of a package. Each value satisfies the rules of the package manager.

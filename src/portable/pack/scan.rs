@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::fs::{self, Digest};
-use crate::portable::member::{Member, Mode};
+use crate::packed::member::{Member, Mode};
 use crate::report::Failure;
 use crate::store::{COMPILED, MANIFEST};
 

@@ -15,7 +15,7 @@ use zstd::zstd_safe::CParameter;
 
 use super::contents::{Contents, Item, ItemKind};
 use super::order::Compression;
-use crate::fs;
+use crate::fs::{self, Digest, Hashing};
 use crate::process::threads::can_start_thread;
 use crate::report::Failure;
 
@@ -55,6 +55,18 @@ pub(super) fn write_installed(contents: &Contents, to: &mut impl Write) -> Resul
 fn archive(contents: &Contents, items: &[Item<'_>], to: &mut impl Write) -> Result<()> {
     members(contents, items, "", to)?;
     end(to)
+}
+
+/// Writes an archive as a layer in Zstandard. Returns its digest before compression.
+pub(super) fn layer(contents: &Contents, to: &mut dyn Write) -> Result<Digest> {
+    let mut digest = None;
+    in_zstd(to, |to| {
+        let mut to = Hashing::new(to);
+        archive(contents, &contents.as_listed(), &mut to)?;
+        digest = Some(to.finish().0);
+        Ok(())
+    })?;
+    digest.context("cannot compress")
 }
 
 /// Compresses the output with gzip, with neither name nor time in its header.

@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::fs::{self, Trust};
-use crate::portable::manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
-use crate::portable::member::Member;
+use crate::packed::manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
+use crate::packed::member::Member;
 use crate::report::Failure;
 
 /// The changes that `unpack` made to an environment.

@@ -7,9 +7,6 @@
 //! tells its own environments from other directories.
 
 mod existing;
-mod extract;
-
-pub use extract::{Packed, PackedImage, extract};
 
 use std::path::Path;
 
@@ -19,7 +16,8 @@ use super::{interpreter_copy, relocate};
 use crate::fs::{self, StagedDir};
 use crate::interpreter::Facts;
 use crate::invocation::{Invocation, Unpack};
-use crate::portable::manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
+use crate::packed::Packed;
+use crate::packed::manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
 use crate::process::Process;
 use crate::report::Failure;
 use existing::{Existing, State};

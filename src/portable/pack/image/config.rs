@@ -1,12 +1,11 @@
 //! The configuration of an image: platform, environment variables, program, and the list of layers.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use anyhow::Result;
 use serde_json::{Map, json};
 
 use super::{Contents, ImageRequest, KEY, Written};
 use crate::oci::{History, ImageConfig, Manifest, Platform, Process, RootFs};
+use crate::portable::pack::shown_time;
 
 /// The label of an image with the version of its python.
 const PYTHON: &str = "vpython.python";
@@ -23,8 +22,7 @@ pub(super) fn config(
     platform: &Platform,
 ) -> ImageConfig {
     let mut config = base.unwrap_or_else(|| empty(platform));
-    let time = UNIX_EPOCH + Duration::from_secs(contents.time.into());
-    let created = humantime::format_rfc3339_seconds(time).to_string();
+    let created = shown_time(contents.time);
     config.created = Some(created.clone());
     set_process(&mut config.config, request, contents);
     for layer in layers {

@@ -30,6 +30,7 @@ use crate::invocation::Compression;
 use crate::oci::{
     Annotations, Descriptor, Layout, Manifest, NewLayout, Platform, is_layout, media_type,
 };
+use crate::packed::{LAYER, SKELETON};
 use crate::portable::standalone::Standalone;
 use crate::remote::registry::Registry;
 use crate::report::Failure;
@@ -40,11 +41,7 @@ use split::Layer;
 /// The tag of the image in its layout.
 const TAG: &str = "latest";
 /// The annotation of an image with the key of its environment.
-pub(crate) const KEY: &str = "vpython.key";
-/// The annotation of a layer that says what it contains; `unpack` reads it.
-pub(crate) const LAYER: &str = "vpython.layer";
-/// The value of [`LAYER`] for the layer that has the pack manifest.
-pub(crate) const SKELETON: &str = "skeleton";
+const KEY: &str = "vpython.key";
 /// The annotation of a layer with the wheel that it contains.
 const WHEEL: &str = "vpython.wheel";
 /// The annotation of an image with the digest of the image that it was added to:

@@ -8,7 +8,7 @@ use pep508_rs::PackageName;
 
 use super::Contents;
 use crate::fs;
-use crate::portable::member::Member;
+use crate::packed::member::Member;
 use crate::portable::{include, interpreter_copy};
 use crate::wheel::record::{self, Row};
 

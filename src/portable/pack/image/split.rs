@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::owner::{Owner, Owners};
 use super::{Contents, LAYER, SKELETON, WHEEL};
-use crate::portable::manifest::ListedWheel;
-use crate::portable::member::Member;
+use crate::packed::manifest::ListedWheel;
+use crate::packed::member::Member;
 use crate::portable::pack::contents::Item;
 
 /// A layer.

@@ -13,13 +13,13 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::extraction::{Extraction, read_manifest};
 use super::tar;
-use crate::fs::Hashing;
+use crate::fs::{self, Hashing};
 use crate::oci::{
     Blob, Descriptor, Image, Layout, LayoutReference, Platform, Reference, RegistryReference,
     media_type,
 };
-use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
-use crate::portable::pack::image::{LAYER, SKELETON};
+use crate::packed::manifest::{PACK_MANIFEST, PackManifest};
+use crate::packed::{LAYER, SKELETON};
 use crate::remote::Client;
 use crate::remote::registry::Registry;
 use crate::report::Failure;
@@ -149,6 +149,23 @@ impl PackedImage {
     }
 }
 
+/// Extracts a layer that is an archive of its own, with its pack manifest as the first member, into
+/// the empty directory `into`, and verifies it completely. The files are read-only.
+///
+/// # Errors
+/// The layer differs from its digest or from its pack manifest, or a file cannot be written.
+pub fn extract_archive(
+    layer: &Descriptor,
+    from: &mut dyn Read,
+    into: &Path,
+) -> Result<PackManifest> {
+    let _umask = fs::PlainUmask::set();
+    let mut blob = Hashing::new(from);
+    let manifest = tar::extract(&mut *content(layer, &mut blob)?, into, 0o555)?;
+    check_digest(blob, layer)?;
+    Ok(manifest)
+}
+
 /// Extracts a layer, and verifies it.
 fn extract_layer(layer: &Descriptor, blob: Blob, extraction: &mut Extraction<'_>) -> Result<()> {
     let mut blob = Hashing::new(blob);
@@ -156,7 +173,11 @@ fn extract_layer(layer: &Descriptor, blob: Blob, extraction: &mut Extraction<'_>
         extraction.put(name, found)
     })?;
     extraction.end_layer();
-    // The digest covers all bytes, also those after the end of the compressed stream.
+    check_digest(blob, layer)
+}
+
+/// Compares the bytes of a layer with its digest, also those after the end of the compressed stream.
+fn check_digest(mut blob: Hashing<impl Read>, layer: &Descriptor) -> Result<()> {
     std::io::copy(&mut blob, &mut std::io::sink()).context("cannot read its end")?;
     let (found, _) = blob.finish();
     ensure!(

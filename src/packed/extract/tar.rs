@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tar::{Archive, Entry, EntryType};
 
 use super::extraction::{Extraction, Found, read_manifest};
-use crate::portable::manifest::PackManifest;
+use crate::packed::manifest::PackManifest;
 
 /// The maximum padding after the end of an archive: tar fills records of 10 KiB, and other tools
 /// may use larger ones.
@@ -24,13 +24,13 @@ pub(super) fn manifest(from: impl Read) -> Result<PackManifest> {
     with_member(first, read_manifest)
 }
 
-/// Extracts a tar archive.
-pub(super) fn extract(from: impl Read, into: &Path) -> Result<PackManifest> {
+/// Extracts a tar archive. Files get only the permission bits in `mask`.
+pub(super) fn extract(from: impl Read, into: &Path, mask: u32) -> Result<PackManifest> {
     let mut archive = Archive::new(from);
     let mut entries = archive.entries().context("cannot read it")?;
     let first = entries.next().context("it is empty")?;
     let manifest = with_member(first, read_manifest)?;
-    let mut extraction = Extraction::begin(&manifest, into)?;
+    let mut extraction = Extraction::begin(&manifest, into)?.masked(mask);
     for entry in entries {
         with_member(entry, |name, found| extraction.put(name, found))?;
     }

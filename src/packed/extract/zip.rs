@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use super::extraction::{Extraction, Found, read_manifest};
-use crate::portable::manifest::PackManifest;
+use crate::packed::manifest::PackManifest;
 
 /// The longest target of a link (`PATH_MAX` on Linux).
 const MAX_TARGET: u64 = 4096;

@@ -18,13 +18,13 @@ use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::fs;
-use crate::portable::manifest::PackManifest;
+use crate::packed::manifest::PackManifest;
 use crate::report::Failure;
 
 /// The offset of the magic number of a tar archive.
 const TAR_MAGIC: usize = 257;
 
-pub use image::PackedImage;
+pub use image::{PackedImage, extract_archive};
 
 /// What `pack` has written.
 pub enum Packed {
@@ -84,7 +84,7 @@ fn manifest(file: &Path) -> Result<PackManifest> {
 pub fn extract(file: &Path, into: &Path) -> Result<PackManifest> {
     let _umask = fs::PlainUmask::set();
     let extract = || match Archive::open(file)? {
-        Archive::Tar(from) => tar::extract(from, into),
+        Archive::Tar(from) => tar::extract(from, into, 0o777),
         Archive::Zip(from) => zip::extract(from, into),
     };
     extract().with_context(|| format!("cannot unpack `{}`", file.display()))

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::Digest as _;
 
 use crate::fs;
-use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
-use crate::portable::member::Member;
+use crate::packed::manifest::{PACK_MANIFEST, PackManifest};
+use crate::packed::member::Member;
 use crate::report::Progress;
 
 /// Permission bits of directories.
@@ -38,6 +38,8 @@ pub(super) struct Extraction<'a> {
     hidden: HashSet<String>,
     /// The members of the layer being extracted.
     found: Vec<String>,
+    /// The permission bits that files may have.
+    mask: u32,
     progress: Progress,
 }
 
@@ -101,8 +103,14 @@ impl<'a> Extraction<'a> {
             missing,
             hidden: HashSet::new(),
             found: Vec::new(),
+            mask: 0o777,
             progress: Progress::start("unpacking", total),
         })
+    }
+
+    /// Gives files only the permission bits in `mask`.
+    pub fn masked(self, mask: u32) -> Self {
+        Self { mask, ..self }
     }
 
     /// Passes over a member that the manifest does not list.
@@ -159,7 +167,7 @@ impl<'a> Extraction<'a> {
                     "`{name}` is {length} bytes long, but the pack manifest lists {size}"
                 );
                 let found = self
-                    .write(&path, mode.bits(), size, content)
+                    .write(&path, mode.bits() & self.mask, size, content)
                     .with_context(|| format!("cannot extract `{name}`"))?;
                 ensure!(
                     found == *sha256.as_bytes(),

@@ -13,10 +13,11 @@ use std::path::{Component, Path};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::paths::{is_plain, stays_inside};
 use crate::fs::Digest;
-use crate::interpreter::library_name;
+use crate::interpreter::{Facts, library_name};
+use crate::packed::member::Member;
 use crate::plan::{Key, Plan};
-use crate::portable::member::Member;
 
 /// The file's path, relative to the environment.
 pub const PACK_MANIFEST: &str = "vpython-pack.json";
@@ -91,6 +92,29 @@ impl PackManifest {
             interpreter: interpreter.filter(|_| members.iter().any(leads_out)),
             wheels: wheels.collect(),
             prefix: None,
+            members,
+        };
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest of the copy of an interpreter, or of its libraries, with these members.
+    ///
+    /// # Errors
+    /// Returns an error if an archive cannot contain one of the members.
+    pub fn of_interpreter(
+        interpreter: &Facts,
+        prefix: Option<&str>,
+        members: Vec<Member>,
+    ) -> Result<Self> {
+        let manifest = Self {
+            version: VERSION,
+            name: None,
+            key: String::new(),
+            python: interpreter.version().to_string(),
+            interpreter: None,
+            wheels: Vec::new(),
+            prefix: prefix.map(str::to_owned),
             members,
         };
         manifest.check()?;
@@ -208,35 +232,10 @@ impl PackManifest {
     }
 }
 
-/// Returns whether a path consists of plain names: relative, without `.`, `..`, empty names and
-/// NUL.
-fn is_plain(path: &str) -> bool {
-    path.split('/').all(|name| !matches!(name, "" | "." | "..")) && !path.contains('\0')
-}
-
-/// Returns whether a link at `path` points inside the environment. `..` is accepted only at the
-/// start of the target, where each parent is a real directory: after the name of a link it would
-/// name the parent of that link's target.
-fn stays_inside(path: &str, target: &str) -> bool {
-    let mut names = target
-        .strip_suffix('/')
-        .unwrap_or(target)
-        .split('/')
-        .peekable();
-    let mut depth = path.matches('/').count();
-    while names.next_if_eq(&"..").is_some() {
-        let Some(above) = depth.checked_sub(1) else {
-            return false;
-        };
-        depth = above;
-    }
-    names.all(|name| !matches!(name, "" | "..")) && !target.contains('\0')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portable::member::Mode;
+    use crate::packed::member::Mode;
 
     fn directory(path: &str) -> Member {
         Member::Directory { path: path.into() }
