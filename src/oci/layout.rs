@@ -119,7 +119,30 @@ impl Layout {
     /// There is no such manifest, or a document is damaged.
     pub fn image(&self, tag: Option<&str>, platform: &Platform) -> Result<Image> {
         let index = self.index()?;
-        let mut descriptor = self.tagged(&index, tag)?.clone();
+        self.follow(self.tagged(&index, tag)?, platform)
+    }
+
+    /// Returns the manifest with a digest, for a platform. Only those in the list of manifests are
+    /// found.
+    ///
+    /// # Errors
+    /// There is no such manifest, or a document is damaged.
+    pub fn pinned(&self, digest: &Digest, platform: &Platform) -> Result<Image> {
+        let index = self.index()?;
+        let mut manifests = index.manifests.iter();
+        let found = manifests.find(|descriptor| descriptor.digest == *digest);
+        let found = found.ok_or_else(|| {
+            let path = self.path.display();
+            Failure::new(format!(
+                "the image layout `{path}` has no manifest `sha256:{digest}`"
+            ))
+        })?;
+        self.follow(found, platform)
+    }
+
+    /// Returns the manifest of a descriptor, for a platform if it is a list of manifests.
+    fn follow(&self, descriptor: &Descriptor, platform: &Platform) -> Result<Image> {
+        let mut descriptor = descriptor.clone();
         for _ in 0..MAX_DEPTH {
             let text = self.document(&descriptor)?;
             if descriptor.is_index() {

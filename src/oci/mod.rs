@@ -4,6 +4,7 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `reference` | [`Reference`]: `oci:DIR[:TAG]` and `oci://HOST/REPO[:TAG]`, as users write them |
+//! | `pinned` | [`PinnedReference`]: a reference with the digest of its manifest |
 //! | `document` | [`Descriptor`], [`Manifest`], [`ImageIndex`], [`ImageConfig`]: the JSON documents |
 //! | `layout` | [`Layout`]: an image layout that is read, a directory or a `.tar` |
 //! | `new_layout` | [`NewLayout`]: an image layout that is written |
@@ -16,6 +17,7 @@ mod document;
 mod growing_layout;
 mod layout;
 mod new_layout;
+mod pinned;
 mod reference;
 
 pub use document::{
@@ -25,6 +27,7 @@ pub use document::{
 pub use growing_layout::GrowingLayout;
 pub use layout::{BLOBS, Blob, INDEX, Image, Layout};
 pub use new_layout::{NewLayout, is_layout};
+pub use pinned::PinnedReference;
 pub use reference::{LayoutReference, Reference, RegistryReference, Version, is_tag};
 
 /// The type of a manifest whose layers are wheels, each with its file name as [`TITLE`].
