@@ -8,7 +8,8 @@ use anyhow::Result;
 
 use super::entry::{MANIFEST, Manifest};
 use super::processes::Processes;
-use super::publish::wheel_lock;
+use super::publish::{python_lock, wheel_lock};
+use super::pythons::outdate_python;
 use super::usage::Stored;
 use super::{Act, Store, Use, entry};
 use crate::fs;
@@ -109,14 +110,21 @@ impl Store {
         Ok(fs::is_at(&manifest, &name)?.then_some(manifest))
     }
 
-    /// Removes a damaged environment or unpacked wheel, or marks it, so that it is rebuilt. An
-    /// environment that a program runs in stays where it is: the program may still import from it.
+    /// Removes a damaged environment, unpacked wheel or interpreter, or marks it, so that it is
+    /// rebuilt. An environment that a program runs in stays where it is: the program may still import
+    /// from it.
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
-            // A process that unpacks the wheel holds this lock.
+            // A process that unpacks the wheel, or fetches the interpreter, holds this lock.
             let name = damaged.file_name().unwrap_or_default().to_string_lossy();
-            let lock = fs::open_or_create(&self.lock_file(&wheel_lock(&name)))?;
+            let is_python = damaged.starts_with(self.pythons());
+            let lock = if is_python { python_lock } else { wheel_lock };
+            let lock = fs::open_or_create(&self.lock_file(&lock(&name)))?;
             fs::lock_exclusive(&lock);
+            if is_python && self.is_python_in_use(damaged)? {
+                outdate_python(damaged)?;
+                return Ok(Discarded::Outdated);
+            }
             self.set_aside(damaged)?;
             return Ok(Discarded::Removed);
         }

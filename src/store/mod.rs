@@ -6,6 +6,7 @@
 //!   v1/                     the layout version; directories of other versions stay untouched
 //!     envs/<key>/           an environment
 //!     wheels/<sha256>/      an unpacked wheel
+//!     pythons/<sha256>/     an interpreter from an image, by the digest of its manifest
 //!     locks/                build locks; never removed, since a process may wait for one
 //!     memo/                 launch memos, interpreter facts, wheelhouse indexes; recomputable
 //!     index/                answers of package indexes; recomputable
@@ -28,6 +29,7 @@ mod path_trust;
 mod processes;
 mod prune;
 mod publish;
+mod pythons;
 mod root;
 mod shared;
 mod shared_failure;
@@ -48,6 +50,7 @@ pub use path_trust::check_closed;
 pub use processes::Processes;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;
+pub use pythons::{CLibrary, PYTHON_RECORD, Python, PythonRecord};
 pub use shared::SharedRoot;
 pub use state::EnvironmentState;
 pub use throw_away::ThrowAway;
@@ -127,6 +130,12 @@ impl Store {
     #[must_use]
     pub fn is_throw_away(&self) -> bool {
         self.is_throw_away
+    }
+
+    /// Returns whether this process only looks at the store.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
     }
 
     /// Returns whether the store exists.
@@ -237,6 +246,10 @@ impl Store {
 
     fn environments(&self) -> PathBuf {
         self.layout.join("envs")
+    }
+
+    fn pythons(&self) -> PathBuf {
+        self.layout.join("pythons")
     }
 
     fn wheels(&self) -> PathBuf {

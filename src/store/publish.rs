@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// Loads something that environments share, and builds it first if it is missing or damaged.
-    fn shared<T>(
+    pub(super) fn shared<T>(
         &self,
         making: &Making,
         make: impl FnOnce(&Path) -> Result<T>,
@@ -193,6 +193,7 @@ impl Store {
         }
         // Look again under the lock: another process may have built it, or it is damaged.
         let mut lock = BuildLock::wait(&self.lock_file(name), activity)?;
+        let mut is_damaged = false;
         if fs::exists(path) {
             match load(path) {
                 Ok(loaded) => return Ok(loaded),
@@ -203,7 +204,7 @@ impl Store {
                         "`{}` is damaged ({why}); vpython {remedy}",
                         path.display()
                     ));
-                    self.set_aside(path)?;
+                    is_damaged = true;
                 }
             }
         }
@@ -211,6 +212,10 @@ impl Store {
         lock.work(inputs, |lock| {
             let staged = self.stage(name, lock)?;
             let result = make(staged.path())?;
+            if is_damaged {
+                // Only now: programs that use it keep it until the new one is ready.
+                self.set_aside(path)?;
+            }
             publish(staged, path)?;
             Ok(result)
         })
@@ -273,21 +278,26 @@ impl Store {
 pub struct WheelsKept(#[expect(dead_code, reason = "holds the lock")] File);
 
 /// Something that environments share, and how to create it.
-struct Making<'a> {
-    path: PathBuf,
+pub(super) struct Making<'a> {
+    pub path: PathBuf,
     /// The name of its build lock.
-    lock: String,
+    pub lock: String,
     /// The holder's activity, for the notice of waiting processes.
-    activity: &'a str,
+    pub activity: &'a str,
     /// What vpython does if it is damaged, for the warning.
-    remedy: &'a str,
+    pub remedy: &'a str,
     /// A digest of everything that the work depends on besides the name of the lock.
-    inputs: Digest,
+    pub inputs: Digest,
 }
 
 /// Returns the name of the lock under which the wheel of a digest is unpacked.
 pub(super) fn wheel_lock(digest: &str) -> String {
     format!("wheel-{digest}")
+}
+
+/// Returns the name of the lock under which the interpreter from an image is fetched.
+pub(super) fn python_lock(digest: &str) -> String {
+    format!("python-{digest}")
 }
 
 /// Returns a digest of what a build depends on besides the key, as far as it can cause a failure in

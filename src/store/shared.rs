@@ -90,7 +90,8 @@ impl SharedRoot {
         }
         let what = format!("cannot use the shared root `{}`", path.display());
         let root = path_trust::check_closed(path, &what, user)?;
-        for directory in [layout.clone(), layout.join("envs"), layout.join("wheels")] {
+        let within = ["envs", "wheels", "pythons"].map(|name| layout.join(name));
+        for directory in std::iter::once(layout).chain(within) {
             if !fs::exists(&directory) {
                 continue;
             }

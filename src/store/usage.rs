@@ -36,6 +36,13 @@ impl Stored {
         }
     }
 
+    /// Returns the digests of what it shares with other environments: its wheels, and its interpreter
+    /// if that is from an image.
+    pub(super) fn shared_parts(&self) -> impl Iterator<Item = Digest> {
+        let wheels = self.manifest.wheels.iter().map(|wheel| wheel.sha256);
+        wheels.chain(self.manifest.python_image())
+    }
+
     /// Returns the time since its last use.
     #[must_use]
     pub fn age(&self, now: SystemTime) -> std::time::Duration {
@@ -110,8 +117,11 @@ impl Store {
             )
         });
         let entries = entries.collect();
+        let pythons = self.python_images()?.into_par_iter();
+        let pythons = pythons.map(|(digest, path)| (digest, Measured::of(&path).total()));
         Ok(Usage {
             entries,
+            pythons: pythons.collect(),
             wheels: wheels
                 .into_iter()
                 .map(|(digest, measured)| (digest, measured.total()))
@@ -130,6 +140,8 @@ pub struct Usage {
     pub wheels: BTreeMap<Digest, u64>,
     /// All layers of images.
     pub layers: u64,
+    /// The interpreters from images.
+    pub pythons: BTreeMap<Digest, u64>,
 }
 
 /// The space of an environment, in bytes.
@@ -148,6 +160,7 @@ impl Usage {
         self.entries.values().map(|space| space.own).sum::<u64>()
             + self.wheels.values().sum::<u64>()
             + self.layers
+            + self.pythons.values().sum::<u64>()
     }
 }
 

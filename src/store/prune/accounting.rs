@@ -1,5 +1,5 @@
 //! The disk space of the store, updated while environments are removed: with the last environment
-//! that uses a wheel, the wheel is removed too.
+//! that uses a wheel or an interpreter from an image, that is removed too.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,18 @@ use crate::store::usage::{Stored, Usage};
 /// The space of everything that stays.
 pub(super) struct Ledger<'a> {
     usage: &'a Usage,
-    /// The number of environments that use each wheel.
+    /// The number of environments that use each wheel, and each interpreter from an image.
     references: BTreeMap<Digest, usize>,
     total: u64,
 }
 
 impl<'a> Ledger<'a> {
-    /// Sums up these environments and their wheels. Wheels that no environment uses do not count.
+    /// Sums up these environments, their wheels and their interpreters. What no environment uses does
+    /// not count.
     pub fn of(usage: &'a Usage, stored: &[Stored]) -> Self {
         let mut references = BTreeMap::new();
-        for wheel in stored.iter().flat_map(|stored| &stored.manifest.wheels) {
-            *references.entry(wheel.sha256).or_default() += 1;
+        for part in stored.iter().flat_map(Stored::shared_parts) {
+            *references.entry(part).or_default() += 1;
         }
         let mut ledger = Self {
             usage,
@@ -31,7 +32,7 @@ impl<'a> Ledger<'a> {
             + ledger
                 .references
                 .keys()
-                .map(|digest| ledger.wheel(digest))
+                .map(|digest| ledger.shared(digest))
                 .sum::<u64>();
         ledger
     }
@@ -44,13 +45,13 @@ impl<'a> Ledger<'a> {
     /// Subtracts a removed environment.
     pub fn remove(&mut self, gone: &Stored) {
         self.total -= self.own(gone);
-        for wheel in &gone.manifest.wheels {
-            let Some(count) = self.references.get_mut(&wheel.sha256) else {
+        for part in gone.shared_parts() {
+            let Some(count) = self.references.get_mut(&part) else {
                 continue;
             };
             *count -= 1;
             if *count == 0 {
-                self.total -= self.wheel(&wheel.sha256);
+                self.total -= self.shared(&part);
             }
         }
     }
@@ -62,7 +63,11 @@ impl<'a> Ledger<'a> {
             .map_or(0, |space| space.own)
     }
 
-    fn wheel(&self, digest: &Digest) -> u64 {
-        self.usage.wheels.get(digest).copied().unwrap_or_default()
+    fn shared(&self, digest: &Digest) -> u64 {
+        let Usage {
+            wheels, pythons, ..
+        } = self.usage;
+        let size = wheels.get(digest).or_else(|| pythons.get(digest));
+        size.copied().unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! Removing what is no longer needed: environments by their last use, then unpacked wheels that no
-//! environment uses, memos of removed environments, and leftovers of killed builds.
+//! Removing what is no longer needed: environments by their last use, then unpacked wheels and
+//! interpreters from images that no environment uses, memos of removed environments, and leftovers of killed builds.
 //!
 //! Pruning never waits, and no launch waits for it. It locks an environment exclusively without
 //! waiting, renames it, and then removes it; a launch in between rebuilds it. Without locks,
@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use super::processes::Processes;
+use super::pythons::age_of_python;
 use super::usage::{Stored, Usage};
 use super::{MANIFEST, Store, Use};
 use crate::fs::{self, Attempt, Digest};
@@ -51,6 +52,8 @@ pub struct Pruned {
     pub environments: Vec<Stored>,
     /// Unpacked wheels.
     pub wheels: Vec<Digest>,
+    /// Interpreters from images.
+    pub pythons: Vec<Digest>,
     /// Environments that stay only because programs run in them, or may.
     pub staying: Vec<(Stored, Use)>,
     /// Leftovers of killed builds, and memos of what is gone.
@@ -123,7 +126,7 @@ impl Store {
                 found => pruned.staying.push((candidate, found)),
             }
         }
-        self.remove_wheels(&mut pruned, act)?;
+        self.remove_shared(&mut pruned, limits, act)?;
         pruned.garbage = self.remove_garbage(limits.older_than, now, act)?;
         if !limits.keeps_answers {
             pruned.answers = self.remove_answers(act)?;
@@ -165,8 +168,8 @@ impl Store {
         Ok(Use::Free)
     }
 
-    /// Removes the unpacked wheels that no remaining environment uses.
-    fn remove_wheels(&self, pruned: &mut Pruned, act: Act) -> Result<()> {
+    /// Removes the unpacked wheels that no remaining environment uses, and the old interpreters.
+    fn remove_shared(&self, pruned: &mut Pruned, limits: &Limits, act: Act) -> Result<()> {
         // A running build may need any of them.
         let lock = fs::open_or_create(&self.lock_file(super::BUILDING))?;
         pruned.building = fs::try_lock_exclusive(&lock).into();
@@ -181,10 +184,7 @@ impl Store {
         // List again, to include what was built meanwhile.
         let stored = self.stored()?;
         let staying = stored.iter().filter(|stored| !gone.contains(&stored.path));
-        let needed: HashSet<Digest> = staying
-            .flat_map(|stored| &stored.manifest.wheels)
-            .map(|wheel| wheel.sha256)
-            .collect();
+        let needed: HashSet<Digest> = staying.flat_map(Stored::shared_parts).collect();
         for (digest, path) in self.unpacked()? {
             if needed.contains(&digest) {
                 continue;
@@ -193,6 +193,36 @@ impl Store {
                 self.remove_aside(&path)?;
             }
             pruned.wheels.push(digest);
+        }
+        self.remove_pythons(&needed, pruned, limits, act)
+    }
+
+    /// Removes the interpreters from images that no remaining environment needs: those of removed
+    /// environments, and old ones. A new one may have been copied for an environment that is not
+    /// built yet.
+    fn remove_pythons(
+        &self,
+        needed: &HashSet<Digest>,
+        pruned: &mut Pruned,
+        limits: &Limits,
+        act: Act,
+    ) -> Result<()> {
+        let now = SystemTime::now();
+        let is_old = |path: &Path| age_of_python(path, now) >= limits.older_than;
+        let gone = pruned.environments.iter();
+        let released: HashSet<Digest> = gone
+            .filter_map(|stored| stored.manifest.python_image())
+            .collect();
+        let programs = LazyCell::new(Processes::look);
+        for (digest, path) in self.python_images()? {
+            let is_unneeded = released.contains(&digest) || is_old(&path);
+            if needed.contains(&digest) || !is_unneeded || programs.name(&path) {
+                continue;
+            }
+            if act == Act::Remove {
+                self.remove_aside(&path)?;
+            }
+            pruned.pythons.push(digest);
         }
         Ok(())
     }
