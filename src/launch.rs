@@ -3,6 +3,7 @@
 
 pub mod auto_prune;
 mod cold;
+mod interpreter;
 mod local_venv;
 mod log;
 mod recalled;
@@ -15,6 +16,7 @@ use anyhow::Result;
 use tracing::info_span;
 
 pub use cold::remarks;
+pub use interpreter::{with_fetched_interpreter, with_interpreter};
 pub use log::Log;
 pub use recalled::recalled;
 pub use stages::{Decided, Recorder, decide, recall};

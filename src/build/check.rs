@@ -15,6 +15,7 @@ use walkdir::WalkDir;
 
 use super::activate;
 use super::byte_code::Listed;
+use super::direct_scripts::DirectScripts;
 use super::install::{Layout, Places, own_files};
 use super::unpacked::{self, UnpackedWheel};
 use super::venv;
@@ -217,6 +218,7 @@ fn expected(
             expected.insert(path, Expected::Content(content));
         }
     }
+    use_direct_scripts(manifest, root, &places, &mut expected);
     if release[0] == 2 {
         for file in venv::own_files_2(&manifest.interpreter, manifest.system_packages)? {
             expected.insert(file.path, Expected::Content(file.content));
@@ -248,6 +250,36 @@ fn expected(
         Expected::Content(configuration.into_bytes()),
     );
     Ok(expected)
+}
+
+/// Replaces the scripts, and their rows in RECORD, if they name the interpreter directly.
+fn use_direct_scripts(
+    manifest: &Manifest,
+    root: &Path,
+    places: &Places,
+    expected: &mut BTreeMap<PathBuf, Expected>,
+) {
+    let site_packages = &manifest.site.directory;
+    let scripts = DirectScripts::of(&manifest.interpreter, root, site_packages);
+    let Some(mut scripts) = scripts.filter(|_| manifest.python_image().is_some()) else {
+        return;
+    };
+    for (place, owner) in &places.owners {
+        let Some(name) = place.strip_prefix("bin/") else {
+            continue;
+        };
+        let script = fs::read(&owner.wheel.path(owner.file)).ok();
+        if let Some(script) = script.and_then(|content| scripts.script(name, &content)) {
+            expected.insert(place.into(), Expected::Content(script));
+        }
+    }
+    for (path, file) in expected.iter_mut() {
+        if let Expected::Content(content) = file
+            && path.ends_with("RECORD")
+        {
+            *content = scripts.record(content);
+        }
+    }
 }
 
 /// Returns the files of an environment that are not expected, by relative path.

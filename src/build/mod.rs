@@ -9,11 +9,13 @@ mod built;
 mod byte_code;
 mod check;
 mod collisions;
+mod direct_scripts;
 mod fetch;
 mod foresight;
 mod import;
 mod install;
 mod link;
+mod python;
 mod scripts;
 mod trusted;
 mod unpack;
@@ -42,8 +44,10 @@ pub use built::{BuiltWheel, built_wheels};
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_directory;
 pub use check::check;
+pub use direct_scripts::rewrite_scripts;
 pub use fetch::{Fetched, fetch};
 pub use foresight::foreseen;
+pub use python::{WantedPython, check_python, loader_of, python};
 pub use trusted::Trusted;
 
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels

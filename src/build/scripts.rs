@@ -57,6 +57,19 @@ pub(super) fn of_shipped(content: &[u8]) -> Option<Vec<u8>> {
     Some([FIRST_LINE.as_bytes(), b"\n", rest].concat())
 }
 
+/// Returns a script of the functions above with a first line that names the interpreter at `python`;
+/// none if it is another script.
+pub(super) fn direct(script: &[u8], python: &str) -> Option<Vec<u8>> {
+    let of_entry_point = script.strip_prefix(PREAMBLE.as_bytes());
+    let shipped = || {
+        script
+            .strip_prefix(FIRST_LINE.as_bytes())?
+            .strip_prefix(b"\n")
+    };
+    let rest = of_entry_point.or_else(shipped)?;
+    Some([b"#!", python.as_bytes(), b"\n", rest].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +96,25 @@ mod tests {
             let expected = rest.map(|rest| [FIRST_LINE.as_bytes(), b"\n", rest].concat());
             assert_eq!(of_shipped(content), expected);
         }
+    }
+
+    #[test]
+    fn a_script_names_its_interpreter_directly() {
+        let point = EntryPoint {
+            name: "run".into(),
+            module: "a".into(),
+            attribute: "main".into(),
+        };
+        let direct = |script: &[u8]| {
+            let script = direct(script, "/e/bin/python")?;
+            String::from_utf8(script).ok()
+        };
+        let script = direct(of_entry_point(&point).as_bytes()).unwrap();
+        assert!(script.starts_with("#!/e/bin/python\nimport sys\n"));
+        let shipped = of_shipped(b"#!python\n'''doc'''\n").unwrap();
+        let expected = "#!/e/bin/python\n'''doc'''\n".to_owned();
+        assert_eq!(direct(&shipped), Some(expected));
+        assert_eq!(direct(b"#!/bin/sh\nexit 0\n"), None);
     }
 
     #[test]

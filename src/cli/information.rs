@@ -1,5 +1,6 @@
 //! Help, version and other information that python prints by itself: no environment is built.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 use super::print;
 use crate::exec::Handoff;
 use crate::invocation::{self, Invocation};
+use crate::launch;
 use crate::plan::{self, Evidence};
 use crate::process::Process;
 use crate::spec::{self, Spec};
@@ -39,10 +41,14 @@ fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<Path
     let store = Store::open(invocation, process)
         .and_then(|store| store.prepare().map(|()| store))
         .ok();
-    let memo = store.map(|store| store.memo_directory());
+    let memo = store.as_ref().map(Store::memo_directory);
     let find = |spec: &Spec| {
+        let here = match &store {
+            Some(store) => launch::with_interpreter(spec, store, invocation, process)?,
+            None => Cow::Borrowed(invocation),
+        };
         plan::find_interpreter(
-            invocation,
+            &here,
             spec,
             process,
             memo.as_deref(),

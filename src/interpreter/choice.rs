@@ -4,12 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Facts;
+use crate::oci::PinnedReference;
 
 /// The selection of an interpreter, or a failed one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InterpreterChoice {
     /// The selected one; `None` if no candidate satisfies the spec.
     pub taken: Option<Taken>,
+    /// The image that it was copied from, if it was.
+    pub image: Option<PinnedReference>,
     /// The default versions that were searched for, because neither the caller nor the spec names
     /// one, up to the one that was found.
     pub defaults: Vec<String>,
@@ -33,6 +36,8 @@ pub struct Taken {
 pub enum Source {
     /// The caller, by `-vpython-interpreter` or `VPYTHON_INTERPRETER`.
     Named,
+    /// An image that the caller or the spec names.
+    Image,
     /// A directory named by version next to vpython's own binary.
     Bundle,
     /// A directory of `PATH`.

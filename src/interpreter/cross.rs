@@ -55,6 +55,7 @@ impl Facts {
                 System::Musl { major, minor } => Libc::Musl { major, minor },
                 System::MacOs { .. } | System::Windows => Libc::Other,
             },
+            image: None,
             libc_path: None,
             elsewhere: Some(platform.name.clone()),
             ..self.clone()

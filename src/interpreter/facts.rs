@@ -8,6 +8,7 @@ use pep508_rs::MarkerEnvironment;
 use serde::{Deserialize, Serialize};
 
 use super::probe;
+use crate::fs::Digest;
 
 /// The facts that an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Facts {
     /// interpreter that was probed.
     #[serde(skip)]
     pub elsewhere: Option<String>,
+    /// The digest of the image that it was copied from; `None` for one of this machine.
+    #[serde(skip)]
+    pub image: Option<Digest>,
 }
 
 /// The build options that determine which binary modules are compatible.
@@ -277,6 +281,7 @@ pub(crate) mod tests {
             bundled: vec![format!("/usr/lib/python{major}.{minor}/ensurepip/_bundled").into()],
             markers: serde_json::from_value(markers).unwrap(),
             elsewhere: None,
+            image: None,
         }
     }
 

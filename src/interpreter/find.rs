@@ -1,7 +1,8 @@
 //! The search for the interpreter of a spec.
 //!
 //! 1. The interpreter that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; if that is a
-//!    version, one of the following with that version.
+//!    version, one of the following with that version. A launch has already replaced an image, which
+//!    the spec may name too, by its copy in the store.
 //! 2. Bundles: directories named by version next to vpython's own binary, the highest one that
 //!    satisfies the spec.
 //! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version;
@@ -23,7 +24,7 @@
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tracing::debug;
 
 use super::binary::{Executable, search_path};
@@ -34,6 +35,7 @@ use super::version::{NamedVersion, VersionedName, is_for_python2, single_minor};
 use super::{Facts, default, pyenv};
 use crate::fs::{self, Stamps, Trust};
 use crate::invocation::Invocation;
+use crate::oci::PinnedReference;
 use crate::process::Process;
 use crate::report::{Failure, Kind};
 use crate::spec::{Located, PythonRange, Spec};
@@ -101,7 +103,11 @@ pub fn find(
         choice,
     };
     if let (Some(path), None) = (named, &search.version) {
-        return search.named(&process.absolute(path));
+        let path = process.absolute(path);
+        return match &invocation.interpreter_image {
+            Some(image) => search.of_image(&path, image),
+            None => search.named(&path, Source::Named),
+        };
     }
     let takes_highest = default::takes_highest(invocation, spec);
     let mut found = search.first_or_highest(takes_highest)?;
@@ -131,7 +137,7 @@ pub(super) struct Search<'a> {
 impl Search<'_> {
     /// Returns the interpreter that the caller names: an executable, or a bundle's directory. It is
     /// run whatever it is, unless it is vpython.
-    fn named(&mut self, path: &Path) -> Result<Facts> {
+    fn named(&mut self, path: &Path, source: Source) -> Result<Facts> {
         self.seen.look(path);
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
         let path = if is_bundle {
@@ -171,7 +177,7 @@ impl Search<'_> {
         let facts = self.probe(&path)?;
         // The interpreter must still satisfy the spec.
         match self.objection(&facts) {
-            None => Ok(self.take(facts, &path, Source::Named)),
+            None => Ok(self.take(facts, &path, source)),
             Some(why) => Err(Failure::new(format!(
                 "cannot use `{}` as the interpreter",
                 path.display()
@@ -179,6 +185,19 @@ impl Search<'_> {
             .because(why)
             .into()),
         }
+    }
+
+    /// Returns the interpreter at `path`, which is the copy of one in an image.
+    fn of_image(&mut self, path: &Path, image: &PinnedReference) -> Result<Facts> {
+        let mut facts = self
+            .named(path, Source::Image)
+            .with_context(|| format!("cannot use the interpreter from `{image}`"))?;
+        facts.image = Some(image.digest);
+        self.choice.image = Some(image.clone());
+        if let Some(taken) = &mut self.choice.taken {
+            taken.facts.image = facts.image;
+        }
+        Ok(facts)
     }
 
     /// Returns the interpreter of a bundle: Python 3, unless there is none or the spec requires

@@ -65,8 +65,8 @@ pub(super) struct Flags {
     #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,
 
-    /// The interpreter: an executable, a directory with bin/python3, or a version such as 3.12
-    /// [env: `VPYTHON_INTERPRETER`]
+    /// The interpreter: an executable, a directory with bin/python3, a version such as 3.12, or an
+    /// image, `oci://HOST/REPO@sha256:DIGEST` [env: `VPYTHON_INTERPRETER`]
     #[arg(long = "vpython-interpreter", value_name = "PATH")]
     pub interpreter: Option<OsString>,
 

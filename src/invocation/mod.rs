@@ -8,6 +8,7 @@ mod conf;
 mod documents;
 mod fetching;
 mod flags;
+mod interpreter;
 mod option_word;
 mod options;
 mod python;
@@ -34,6 +35,7 @@ pub use conf::Set;
 pub use documents::{completions, manual};
 pub use fetching::Fetching;
 pub use flags::{LogLevel, help};
+pub use interpreter::HOW_TO_PIN;
 pub use options::{
     Additions, Check, Compression, Explain, Export, Fetch, ImageOptions, List, Lock, Pack, Prune,
     Push, Relocate, Unpack, Upgrade,
@@ -45,6 +47,7 @@ pub use version::split_threading;
 pub use wheelhouse_reference::WheelhouseReference;
 pub use wheels::{Wheels, WheelsSource};
 
+use crate::oci::PinnedReference;
 use crate::report::{self, Failure, shell_word};
 
 /// The parsed command line, merged with environment variables and `vpython.conf`.
@@ -66,6 +69,9 @@ pub struct Invocation {
     /// The interpreter, if given: an executable, a bundle's directory, or a version. A word without
     /// a slash stays as it was typed.
     pub interpreter: Option<PathBuf>,
+    /// The image that the interpreter comes from, if one is given. A launch sets `interpreter` to the
+    /// copy in the store.
+    pub interpreter_image: Option<PinnedReference>,
     /// Wheelhouses in addition to those of the spec.
     pub wheels: Wheels,
     /// Whether a launch may use the network.

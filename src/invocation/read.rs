@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::flags::Flags;
 use super::{Action, Chosen, Conf, Fetching, Invocation, LogLevel, Target, Tool, Wheels};
-use super::{root, split, tool_help, tools};
+use super::{interpreter, root, split, tool_help, tools};
 use crate::fs;
 use crate::process::{Process, variable};
 
@@ -99,14 +99,10 @@ impl Invocation {
         let path = |flag: Option<OsString>, name: &str| {
             Some(process.absolute(given(flag, name)?.as_ref()))
         };
-        // A word without a slash may be a version, so it stays as it is.
-        let interpreter = |flag: Option<OsString>| {
-            let given = given(flag, variable::INTERPRETER)?;
-            Some(if given.as_encoded_bytes().contains(&b'/') {
-                process.absolute(given.as_ref())
-            } else {
-                given.into()
-            })
+        let named = given(flags.interpreter, variable::INTERPRETER);
+        let (interpreter, interpreter_image) = match named {
+            Some(named) => interpreter::read(named, process)?,
+            None => (None, None),
         };
         // LUCI's variable for logging has no level.
         let debug = process
@@ -135,7 +131,8 @@ impl Invocation {
             default_spec: given(None, variable::DEFAULT_SPEC)
                 .map(PathBuf::from)
                 .or_else(|| conf.default_spec.as_ref().map(|spec| spec.value.clone())),
-            interpreter: interpreter(flags.interpreter),
+            interpreter,
+            interpreter_image,
             wheels: Wheels::read(&flags.wheels, &conf, process)?,
             fetching: Fetching::read(flags.fetch, flags.offline, process)?,
             local_venv: flags.local_venv,

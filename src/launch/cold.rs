@@ -36,6 +36,7 @@ pub(super) fn prepare(
         plan,
         mut evidence,
         mut connection,
+        python_kept,
     } = stages::decide(text, store, invocation, process, &mut Log(invocation))?;
     let key = Key::of(&plan);
     let mut is_built = false;
@@ -53,9 +54,12 @@ pub(super) fn prepare(
         invocation.warn(&fetched.warnings);
         let warnings = info_span!("build the environment")
             .in_scope(|| build::environment(&plan, store, fetched, staging))?;
+        build::rewrite_scripts(&plan.interpreter, staging, &store.path_of(&key))?;
         invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
         Ok(())
     })?;
+    // The environment keeps its interpreter now, and this launch may prune.
+    drop(python_kept);
     Log::prepared(&entry.path, is_built.then(|| begin.elapsed()));
     evidence.warnings.splice(0..0, spec.warnings);
     let remarks = Some(remarks(&mut evidence, invocation));

@@ -93,6 +93,7 @@ fn interpreter(decided: &Decided) {
         plan,
         evidence,
         connection: _,
+        python_kept: _,
     } = decided;
     let taken = evidence
         .choice
@@ -136,6 +137,7 @@ fn wheels(wheels: &[PlannedWheel]) {
 fn found(taken: &Taken) -> String {
     let by = match taken.source {
         Source::Named => "named by the caller",
+        Source::Image => "copied from an image",
         Source::Bundle => "found next to vpython",
         Source::Path => "found on `PATH`",
         Source::Pyenv => "installed by pyenv",

@@ -28,6 +28,7 @@ pub fn recalled(
     let manifest: Manifest = fs::read_json(&entry.path.join(MANIFEST))?;
     let directory = store.memo_directory();
     let mut evidence = Evidence::default();
+    let invocation = &*super::with_interpreter(&spec, store, invocation, process).ok()?;
     let interpreter =
         plan::find_interpreter(invocation, &spec, process, Some(&directory), &mut evidence).ok()?;
     let planned = |wheel: &InstalledWheel| {
@@ -61,6 +62,7 @@ pub fn recalled(
         plan,
         evidence,
         connection: None,
+        python_kept: None,
     })
 }
 

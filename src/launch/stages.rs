@@ -11,7 +11,9 @@ use crate::memo::{self, Inputs, Memo, MemoName};
 use crate::plan::{self, Connection, Evidence, Made, Plan};
 use crate::process::Process;
 use crate::spec::{Spec, SpecText};
-use crate::store::{Entry, Store};
+use crate::store::{Entry, Store, WheelsKept};
+
+use super::with_interpreter;
 
 /// Receives the results of the stages of a launch, in their order. A launch logs them, and
 /// `explain` keeps them.
@@ -68,6 +70,8 @@ pub struct Decided {
     pub evidence: Evidence,
     /// The connection to the package indexes, if the resolution has used them.
     pub connection: Option<Connection>,
+    /// Keeps an interpreter from an image until an environment refers to it.
+    pub python_kept: Option<WheelsKept>,
 }
 
 /// Parses and resolves a spec.
@@ -90,6 +94,11 @@ pub fn decide(
     process.start_threads();
     let mut evidence = Evidence::default();
     let memo = store.memo_directory();
+    // An environment refers to a copied interpreter only when it is complete.
+    let is_of_image = spec.interpreter.is_some() || invocation.interpreter_image.is_some();
+    let python_kept = (is_of_image && !store.is_read_only()).then(|| store.keep_wheels());
+    let python_kept = python_kept.and_then(Result::ok);
+    let invocation = &*with_interpreter(&spec, store, invocation, process)?;
     let made = plan::make(&spec, invocation, process, &memo, &mut evidence);
     // Which interpreters were skipped is known even if none was found.
     recorder.chose_interpreter(&evidence.choice);
@@ -99,6 +108,7 @@ pub fn decide(
         plan,
         evidence,
         connection,
+        python_kept,
     };
     recorder.planned(&decided);
     recorder.warn(&decided.evidence.warnings);

@@ -65,6 +65,7 @@ pub(super) fn for_each_input(
     }
     if let Some(versions) = &invocation.conf.python
         && invocation.interpreter.is_none()
+        && invocation.interpreter_image.is_none()
     {
         for version in &versions.value {
             see("`python` of `vpython.conf`", version.as_bytes());
@@ -90,6 +91,10 @@ pub(super) fn for_each_input(
     }
     if spec.chosen.unlocked {
         see("`-vpython-unlocked`", b"");
+    }
+    if let Some(image) = &invocation.interpreter_image {
+        see("the requested interpreter", image.to_string().as_bytes());
+        return;
     }
     for (setting, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process)
     {

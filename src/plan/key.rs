@@ -93,8 +93,16 @@ impl Canonical {
             bundled: _,
             markers,
             elsewhere: _,
+            image,
         } = facts;
-        self.part(executable.as_os_str().as_bytes());
+        match image {
+            // The copy of an image is the same in each store.
+            Some(digest) => {
+                self.part(b"image");
+                self.part(digest.as_bytes());
+            }
+            None => self.part(executable.as_os_str().as_bytes()),
+        }
         self.part(markers.python_full_version().string.as_bytes());
         self.part(build.as_bytes());
         self.part(cache_tag.as_bytes());
@@ -202,6 +210,12 @@ mod tests {
             key,
             "another interpreter"
         );
+        let image = |bytes: &[u8]| {
+            let digest = Digest::of(bytes);
+            changed(|plan| plan.interpreter.image = Some(digest))
+        };
+        assert_ne!(image(b"1"), key, "an interpreter from an image");
+        assert_ne!(image(b"1"), image(b"2"), "another image");
         assert_ne!(
             changed(|plan| plan.interpreter = facts([3, 11, 8])),
             key,
@@ -262,6 +276,17 @@ mod tests {
     #[test]
     fn a_key_covers_nothing_else() {
         let key = Key::of(&plan());
+        let of_image = |path: &str| {
+            changed(|plan| {
+                plan.interpreter.image = Some(Digest::of(b"1"));
+                plan.interpreter.executable = path.into();
+            })
+        };
+        assert_eq!(
+            of_image("/store/bin/python3"),
+            of_image("/other/bin/python3"),
+            "the location of the copy of an image"
+        );
         assert_eq!(
             changed(|plan| plan.wheels.reverse()),
             key,

@@ -44,7 +44,7 @@ pub use missing_wheels::{Lacking, Present, present, shortfall, taken};
 pub use outline::{Outline, outline};
 pub use pins::pins;
 pub use pip::add_pip;
-pub use registries::registry_client;
+pub use registries::{registry_client, registry_of_site};
 pub use seed::{Seed, is_seed};
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 
@@ -370,6 +370,13 @@ pub fn find_interpreter(
     memo: Option<&Path>,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
+    // The copy of an image takes its place before; no other interpreter is used instead.
+    let of_spec = spec.interpreter.as_ref().map(|image| &image.value);
+    let image = invocation.interpreter_image.as_ref().or(of_spec);
+    if let (Some(image), None) = (image, &invocation.interpreter) {
+        let failure = Failure::new(format!("cannot use the interpreter from `{image}`"));
+        return Err(failure.because("it is not in the store").into());
+    }
     let Evidence { stamps, choice, .. } = evidence;
     interpreter::find(invocation, spec, process, memo, stamps, choice)
 }

@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use super::connection::site_options;
 use crate::invocation::{Fetching, Invocation};
-use crate::process::Process;
+use crate::oci::{Reference, RegistryReference};
+use crate::process::{Process, variable};
 use crate::remote::index::IndexSettings;
 use crate::remote::{Client, Settings};
 use crate::report::Failure;
@@ -29,4 +30,24 @@ pub fn registry_client(invocation: &Invocation, process: &Process) -> Result<Arc
     let (site, _) = site_options(invocation, process)?;
     let settings = IndexSettings::read(&site, &Indexes::default(), &invocation.conf, process)?;
     Client::new(process, settings.connections(Settings::of(process))).map(Arc::new)
+}
+
+/// Returns the repository that `VPYTHON_REGISTRY` names: it is asked before those of specs and
+/// callers.
+///
+/// # Errors
+/// The variable is not a repository.
+pub fn registry_of_site(process: &Process) -> Result<Option<RegistryReference>> {
+    let Some(text) = process.setting(variable::REGISTRY) else {
+        return Ok(None);
+    };
+    let text = text.to_string_lossy();
+    let why = match Reference::parse(&text) {
+        Some(Ok(Reference::Registry(reference))) => return Ok(Some(reference)),
+        Some(Err(why)) => why,
+        _ => "it does not begin with `oci://`".to_owned(),
+    };
+    let name = variable::REGISTRY;
+    let failure = Failure::new(format!("cannot use `{text}` from `{name}`")).because(why);
+    Err(failure.hint("write `oci://HOST/REPO`").into())
 }

@@ -10,10 +10,11 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Error, Result};
 use tracing::debug;
 
+use super::registry_of_site;
 use crate::fs::{self, Digest};
 use crate::invocation::{Invocation, WheelhouseReference};
-use crate::oci::{self, Manifest, Reference, RegistryReference, Version};
-use crate::process::{Process, variable};
+use crate::oci::{self, Manifest, RegistryReference, Version};
+use crate::process::Process;
 use crate::remote::index::Transport;
 use crate::remote::registry::Registry;
 use crate::remote::{
@@ -77,22 +78,7 @@ impl Sources {
         process: &Process,
         client: &Arc<Client>,
     ) -> Result<Self> {
-        let mut in_front = None;
-        if let Some(text) = process.setting(variable::REGISTRY) {
-            let text = text.to_string_lossy();
-            let failure = || {
-                let name = variable::REGISTRY;
-                Failure::new(format!("cannot use `{text}` from `{name}`"))
-                    .hint("write `oci://HOST/REPO`")
-            };
-            match Reference::parse(&text) {
-                Some(Ok(Reference::Registry(reference))) => {
-                    in_front = Some(WheelhouseReference::Registry(reference));
-                }
-                Some(Err(why)) => return Err(failure().because(why).into()),
-                _ => return Err(failure().because("it does not begin with `oci://`").into()),
-            }
-        }
+        let in_front = registry_of_site(process)?.map(WheelhouseReference::Registry);
         let in_front = in_front.iter().map(|named| (named, true));
         let others = wheelhouses(spec, invocation).map(|named| (named, false));
         let sources = in_front.chain(others).filter_map(|(named, is_in_front)| {

@@ -56,6 +56,7 @@ pub use uv_lock::is_uv_lock;
 
 use crate::fs::{Stamped, Trust};
 use crate::invocation::{Chosen, Fetching, Invocation, WheelhouseReference};
+use crate::oci::PinnedReference;
 use crate::process::Process;
 use crate::report::Failure;
 
@@ -124,6 +125,8 @@ pub struct Spec {
     pub requires_python: Option<Located<PythonRange>>,
     /// The Python to prefer if the spec names no version.
     pub python_default: PythonDefault,
+    /// The image that the interpreter comes from, unless the caller names an interpreter.
+    pub interpreter: Option<Located<PinnedReference>>,
     /// The distributions to install.
     pub packages: Packages,
     /// The wheelhouses that the spec names, with absolute paths.

@@ -8,19 +8,21 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::index_tables;
 use super::pyproject::{self, Project};
-use super::toml_reader::Reader;
+use super::toml_reader::{Reader, Value};
 use super::{
     Dependencies, Located, Packages, Places, Platform, Requirements, Spec, SpecKind, SpecText,
     SystemPackages,
 };
-use crate::invocation::WheelhouseReference;
+use crate::invocation::{HOW_TO_PIN, WheelhouseReference};
+use crate::oci::PinnedReference;
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 10] = [
+const TOOL_KEYS: [&str; 11] = [
+    "interpreter",
     "wheels",
     "index",
     "fetch",
@@ -95,6 +97,7 @@ impl<'a> Reader<'a> {
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
             self.warn_of_unknown_keys(tool, &[&TOOL_KEYS, choices].concat(), "tool.vpython.");
+            spec.interpreter = self.interpreter(tool.get("interpreter"));
             spec.wheelhouses = self.wheelhouses(tool);
             spec.python_path = self
                 .paths(tool, "python-path")
@@ -156,6 +159,28 @@ impl<'a> Reader<'a> {
             }
         }
         wheelhouses
+    }
+
+    /// Reads the image of the interpreter.
+    fn interpreter(&mut self, value: Option<&Value<'a>>) -> Option<Located<PinnedReference>> {
+        let value = value?;
+        let start = value.span().start;
+        let DeValue::String(text) = value.get_ref() else {
+            self.wrong_type("tool.vpython.interpreter", "a string", value);
+            return None;
+        };
+        let resolve = |path: &Path| self.text.resolve(&path.to_string_lossy());
+        let why = match PinnedReference::parse(text, resolve) {
+            Some(Ok(image)) => return Some(self.placed(image, start)),
+            Some(Err(why)) => why,
+            None => "it does not begin with `oci:`".to_owned(),
+        };
+        self.problem(
+            start,
+            &format!("`{text}` is not the image of an interpreter: {why}"),
+        );
+        self.hint.get_or_insert(HOW_TO_PIN);
+        None
     }
 
     fn platforms(&mut self, table: &DeTable<'a>) -> Vec<Located<Platform>> {

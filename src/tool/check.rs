@@ -95,6 +95,20 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         damages.extend(checked.damages);
         by_python.extend(checked.by_python);
     }
+    // The interpreters from images that they use, or all.
+    let images: BTreeSet<_> = stored
+        .iter()
+        .filter_map(|stored| stored.manifest.python_image())
+        .collect();
+    let (broken, pythons) =
+        store.pythons_to_check(|image| options.all || images.contains(image))?;
+    damages.extend(broken);
+    damages.extend(store.missing_pythons(&stored));
+    for python in &pythons {
+        let checked = build::check_python(python)?;
+        damages.extend(checked.damages);
+        by_python.extend(checked.by_python);
+    }
     // Report what was found.
     for damage in &damages {
         report::print(line(damage).as_bytes())?;
@@ -104,8 +118,12 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         .flat_map(|stored| &stored.manifest.wheels)
         .map(|wheel| wheel.sha256)
         .collect();
+    let of_pythons = match pythons.len() {
+        0 => String::new(),
+        pythons => format!(", {} from images", count(pythons, "interpreter")),
+    };
     let counts = format!(
-        "{} and {}",
+        "{}{of_pythons} and {}",
         count(environments, "environment"),
         count(wheels.len(), "unpacked wheel")
     );
@@ -151,6 +169,7 @@ fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key>
     }
     let spec = text.parse(process)?;
     let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
+    let invocation = &*launch::with_interpreter(&spec, store, invocation, process)?;
     let made = plan::make(&spec, invocation, process, &memo, &mut evidence)?;
     Ok(Key::of(&made.plan))
 }

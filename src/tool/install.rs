@@ -67,7 +67,8 @@ fn recompute_remarks(
         return Ok(spec.unchecked_digests());
     }
     let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
-    plan::make(&spec, invocation, process, &memo, &mut evidence)?;
+    let here = launch::with_interpreter(&spec, store, invocation, process)?;
+    plan::make(&spec, &here, process, &memo, &mut evidence)?;
     Ok(launch::remarks(&mut evidence, invocation))
 }
 

@@ -14,13 +14,15 @@ use crate::process::Process;
 use crate::report;
 use crate::report::table::{self, Cell};
 use crate::spec::SpecKind;
-use crate::store::{Processes, Space, Store, Stored, Use};
+use crate::store::{CLibrary, Processes, Python, Space, Store, Stored, Usage, Use};
 
 /// The version of the JSON format. It increases when the meaning of a field changes.
 const VERSION: u32 = 1;
 
 /// The column titles.
 const HEADER: [&str; 6] = ["used", "size", "shared", "spec", "python", "key"];
+/// The column titles for interpreters from images.
+const PYTHON_HEADER: [&str; 3] = ["size", "python", "interpreter from"];
 /// The column titles for a shared root.
 const SHARED_HEADER: [&str; 3] = ["spec", "python", "key"];
 
@@ -32,8 +34,23 @@ struct Listing {
     /// The size of the store, in bytes.
     total: u64,
     environments: Vec<Listed>,
+    /// The interpreters from images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interpreters: Vec<Copied>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     shared_roots: Vec<SharedListing>,
+}
+
+/// An interpreter from an image.
+#[derive(Serialize)]
+struct Copied {
+    path: String,
+    image: String,
+    python: String,
+    /// Whether it has its own C library.
+    has_c_library: bool,
+    /// The size in bytes.
+    own: u64,
 }
 
 /// A shared root. Its files are not measured, which takes long on a network file system, and who
@@ -129,6 +146,11 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
         root: store.root().display().to_string(),
         total: usage.total(),
         environments,
+        interpreters: store
+            .pythons_in_store()?
+            .iter()
+            .map(|python| Copied::of(python, &usage))
+            .collect(),
         shared_roots,
     };
     let text = if options.json {
@@ -138,6 +160,33 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     };
     report::print(text.as_bytes())?;
     Ok(0)
+}
+
+impl Copied {
+    fn of(python: &Python, usage: &Usage) -> Self {
+        let record = &python.record;
+        Self {
+            path: python.directory.display().to_string(),
+            image: record.reference.clone(),
+            python: record.python.clone(),
+            has_c_library: matches!(record.libraries, CLibrary::Own { .. }),
+            own: usage
+                .pythons
+                .get(&record.image)
+                .copied()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Returns its line in a table.
+    fn line(&self) -> Vec<Cell> {
+        let size = ByteSize::b(self.own).to_string();
+        vec![
+            Cell::Text(size),
+            Cell::text(&self.python),
+            Cell::text(&self.image),
+        ]
+    }
 }
 
 impl Contents {
@@ -230,7 +279,14 @@ impl Listing {
             ByteSize::b(self.total)
         );
         let shared = self.shared_roots.iter().map(SharedListing::text);
+        let pythons = self.interpreters.iter().map(Copied::line);
+        let pythons = drawn(&PYTHON_HEADER, pythons.collect());
+        let count = match self.interpreters.len() {
+            1 => "1 interpreter".to_owned(),
+            count => format!("{count} interpreters"),
+        };
         std::iter::once(own)
+            .chain((!pythons.is_empty()).then(|| format!("{pythons}{count} from images\n")))
             .chain(shared)
             .collect::<Vec<_>>()
             .join("\n")

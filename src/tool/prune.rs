@@ -104,10 +104,15 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
         .wheels
         .iter()
         .filter_map(|digest| usage.wheels.get(digest));
+    let pythons = pruned.pythons.iter();
+    let pythons = pythons.filter_map(|digest| usage.pythons.get(digest));
     let (answers, of_answers) = pruned.answers;
     let (layers, of_layers) = pruned.layers;
-    let freed =
-        of_answers + of_layers + own.map(|space| space.own).sum::<u64>() + wheels.sum::<u64>();
+    let freed = of_answers
+        + of_layers
+        + pythons.sum::<u64>()
+        + own.map(|space| space.own).sum::<u64>()
+        + wheels.sum::<u64>();
     let verb = if act == Act::Remove {
         "removed"
     } else {
@@ -124,9 +129,17 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
     };
     lines
         + &format!(
-            "{verb} {}, {}{}{} and {} of builds and launches: {}\n",
+            "{verb} {}, {}{}{}{} and {} of builds and launches: {}\n",
             count(pruned.environments.len(), "environment"),
             count(pruned.wheels.len(), "unpacked wheel"),
+            if pruned.pythons.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    ", {} from images",
+                    count(pruned.pythons.len(), "interpreter")
+                )
+            },
             and_of(layers, "layer", "images"),
             and_of(answers, "cached answer", "package indexes"),
             count(pruned.garbage.len(), "leftover"),

@@ -183,6 +183,7 @@ fn check_destination(to: &Path) -> Result<()> {
 pub fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
     let invocation = Invocation {
         interpreter: Some(path.to_path_buf()),
+        interpreter_image: None,
         ..invocation.clone()
     };
     plan::find_interpreter(

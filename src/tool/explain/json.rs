@@ -70,6 +70,8 @@ struct Chosen {
     free_threaded: Option<bool>,
     found_by: Option<&'static str>,
     found_as: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
     defaults: Vec<String>,
     passed_over: Vec<PassedOver>,
 }
@@ -194,6 +196,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
             free_threaded: None,
             found_by: Some(variable::BYPASS),
             found_as: Some(path(python)),
+            image: None,
             defaults: Vec::new(),
             passed_over: Vec::new(),
         });
@@ -213,6 +216,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
         free_threaded: facts.map(|facts| facts.abi.free_threaded),
         found_by: found_by(&explanation.interpreter),
         found_as: choice.taken.as_ref().map(|taken| path(&taken.path)),
+        image: choice.image.as_ref().map(ToString::to_string),
         defaults: choice.defaults.clone(),
         passed_over: passed_over
             .map(|one| PassedOver {
@@ -227,6 +231,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
 pub(super) fn found_by(interpreter: &Interpreter) -> Option<&'static str> {
     Some(match interpreter.choice.taken.as_ref()?.source {
         Source::Named => interpreter.named_by?,
+        Source::Image => interpreter.named_by.unwrap_or("spec"),
         Source::Bundle => "bundle",
         Source::Path => "PATH",
         Source::Pyenv => "pyenv",

@@ -10,6 +10,7 @@ mod json;
 mod searched;
 mod text;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -165,6 +166,22 @@ impl Explanation {
             .map(|environment| environment.path.as_path())
     }
 
+    /// Returns how the interpreter was found, as one clause.
+    fn how_found(&self) -> Option<String> {
+        let by = json::found_by(&self.interpreter).unwrap_or_default();
+        let InterpreterChoice { taken, image, .. } = &self.interpreter.choice;
+        let Some(image) = image else {
+            let taken = taken.as_ref()?;
+            return Some(format!("by {by}, as {}", taken.path.display()));
+        };
+        let of_spec = self.spec.as_ref().and_then(|it| it.interpreter.as_ref());
+        let by = match of_spec.filter(|_| self.interpreter.named_by.is_none()) {
+            Some(image) => format!("the spec ({})", image.place),
+            None => by.to_owned(),
+        };
+        Some(format!("by {by}, copied from {image}"))
+    }
+
     /// Prints the explanation to standard output in the format that the options select, and returns
     /// the exit code.
     ///
@@ -297,6 +314,11 @@ impl Explanation {
     ) -> Result<()> {
         let memo = store.map(Store::memo_directory);
         let mut evidence = Evidence::default();
+        let here = match store {
+            Some(store) => launch::with_interpreter(spec, store, invocation, process)?,
+            None => Cow::Borrowed(invocation),
+        };
+        let invocation = &*here;
         let found =
             plan::find_interpreter(invocation, spec, process, memo.as_deref(), &mut evidence);
         self.chose_interpreter(&evidence.choice);
@@ -335,6 +357,16 @@ impl Recorder for Explanation {
 /// Returns the flag or variable by which the caller names the interpreter. A flag overrides its
 /// variable.
 fn named_by(invocation: &Invocation, process: &Process) -> Option<&'static str> {
+    if invocation.interpreter_image.is_some() {
+        let mut words = invocation.own_words.iter();
+        let flag = b"--vpython-interpreter";
+        let is_flag = words.any(|word| word.as_encoded_bytes().starts_with(flag));
+        return Some(if is_flag {
+            "-vpython-interpreter"
+        } else {
+            variable::INTERPRETER
+        });
+    }
     let named = invocation.interpreter.as_deref()?;
     let by_variable = process
         .setting(variable::INTERPRETER)

@@ -140,9 +140,7 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
     // The interpreter, how it was found, and the versions that the search preferred.
     if let Some(facts) = interpreter.facts() {
         let mut lines = vec![format!("{}, {}", facts.executable.display(), facts.title())];
-        let by = json::found_by(interpreter).unwrap_or_default();
-        let taken = interpreter.choice.taken.as_ref();
-        lines.extend(taken.map(|taken| format!("by {by}, as {}", taken.path.display())));
+        lines.extend(explanation.how_found());
         if !interpreter.choice.defaults.is_empty() {
             lines.push(format!(
                 "no version is specified; searched first for {}",

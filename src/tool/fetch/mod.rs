@@ -26,6 +26,7 @@ use super::lock;
 use crate::fs;
 use crate::interpreter::Facts;
 use crate::invocation::{self, Fetch, Invocation, WheelhouseReference};
+use crate::launch;
 use crate::plan::{self, Lacking};
 use crate::process::Process;
 use crate::remote::index::IndexSettings;
@@ -98,6 +99,8 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     let memo = &store.memo_directory();
+    let here = launch::with_fetched_interpreter(&spec, &store, invocation, process)?;
+    let invocation = &*here;
     let code = if options.build {
         let options = &with_site_options(options, invocation);
         let process = &with_indexes(&spec, invocation, process)?;

@@ -15,6 +15,7 @@ use memchr::memmem;
 use super::{destination, no_destination};
 use crate::fs;
 use crate::invocation::{Chosen, Fetch, Invocation, Target, WheelhouseReference};
+use crate::launch;
 use crate::plan;
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -49,9 +50,8 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
     let spec = text.parse(process)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    let memo = store.memo_directory();
     let directory = destination(&spec, invocation).ok_or_else(no_destination)?;
-    let mut needed = taken_by(&text.title(), &spec, invocation, process, &memo)?;
+    let mut needed = taken_by(&text.title(), &spec, invocation, process, &store)?;
     for other in text
         .base
         .as_deref()
@@ -79,7 +79,7 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
             .and_then(|text| text.parse(process))
             .with_context(|| cannot_determine(&title))?;
         if uses(&spec, &invocation, &directory) {
-            needed.extend(taken_by(&title, &spec, &invocation, process, &memo)?);
+            needed.extend(taken_by(&title, &spec, &invocation, process, &store)?);
         }
     }
     // Everything else in the directory that is named like a wheel is unneeded.
@@ -147,9 +147,11 @@ fn taken_by(
     spec: &Spec,
     invocation: &Invocation,
     process: &Process,
-    memo: &Path,
+    store: &Store,
 ) -> Result<BTreeSet<OsString>> {
-    plan::taken(spec, invocation, process, memo).with_context(|| cannot_determine(title))
+    let needed = launch::with_interpreter(spec, store, invocation, process)
+        .and_then(|here| plan::taken(spec, &here, process, &store.memo_directory()));
+    needed.with_context(|| cannot_determine(title))
 }
 
 fn cannot_determine(title: &str) -> String {

@@ -10,6 +10,7 @@ use pep508_rs::PackageName;
 
 use crate::fs;
 use crate::invocation::{self, Invocation, Target};
+use crate::launch;
 use crate::plan::lock::{BuiltToPin, Request, Upgraded, make};
 use crate::process::Process;
 use crate::report::{self, Failure, nearest};
@@ -50,6 +51,7 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
         None
     };
     let kept = before.as_ref().map(|(lock, _)| lock).or(of_uv.as_ref());
+    let invocation = &*launch::with_interpreter(&spec, &store, invocation, process)?;
     // Resolve the spec, and print how the lock file changes.
     // The pins of an existing lock stay for the wheels that it still has.
     let built = if options.built {

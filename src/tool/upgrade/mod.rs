@@ -16,6 +16,7 @@ use pep508_rs::PackageName;
 use crate::fs;
 use crate::interpreter::Facts;
 use crate::invocation::{Invocation, Upgrade};
+use crate::launch;
 use crate::plan::{self, Evidence, Outline, Plan, PlannedWheel, Seed};
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -52,6 +53,8 @@ pub fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Res
 /// Converts LUCI specs to native ones.
 fn convert(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
     let store = Store::open(invocation, process)?;
+    let here = launch::with_interpreter(&Spec::default(), &store, invocation, process)?;
+    let invocation = &*here;
     store.prepare()?;
     let upgrader = Upgrader {
         options,

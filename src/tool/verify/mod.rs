@@ -6,10 +6,13 @@
 
 mod table;
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 
 use crate::build;
 use crate::invocation::Invocation;
+use crate::launch;
 use crate::plan::{self, Cell, Evidence, Plan, Verification};
 use crate::process::Process;
 use crate::report;
@@ -26,8 +29,13 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
     // Without a store nothing is cached: no file can exist below `/dev/null`.
-    let memo = Store::look(invocation, process)
-        .map_or_else(|_| "/dev/null".into(), |store| store.memo_directory());
+    let store = Store::look(invocation, process).ok();
+    let memo = (store.as_ref()).map_or_else(|| "/dev/null".into(), Store::memo_directory);
+    let here = match &store {
+        Some(store) => launch::with_interpreter(&spec, store, invocation, process)?,
+        None => Cow::Borrowed(invocation),
+    };
+    let invocation = &*here;
     if spec.may_fetch(invocation) {
         invocation.notice(|| {
             "`verify` reads the wheel directories only, whatever a launch may fetch; `explain` and `lock` read the indexes too"
