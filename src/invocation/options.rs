@@ -209,6 +209,10 @@ pub struct Push {
     /// Also copy each wheel unpacked and with byte code for the interpreter, for `lock --built`
     #[arg(long)]
     pub built: bool,
+    /// Copy the interpreter of the command line in place of wheels, as an image for
+    /// `-vpython-interpreter`, and print its reference
+    #[arg(long)]
+    pub python: bool,
 }
 
 /// The options of `relocate`.

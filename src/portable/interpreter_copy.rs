@@ -28,6 +28,7 @@ use super::elf::{self, Elf, Precedence};
 use crate::fs;
 use crate::interpreter::{Facts, library_name};
 use crate::report::Failure;
+use crate::store::{CLibrary, PYTHON_RECORD, PythonRecord};
 
 /// The directory of the copy, relative to the environment.
 pub(super) const DIRECTORY: &str = "python";
@@ -68,6 +69,16 @@ pub(super) fn add(
     copy.make(&python).with_context(cannot)?;
     compile(&python.join("lib"))?;
     use_copy(environment, interpreter)
+}
+
+/// Copies the interpreter into the new directory `to`, without byte code.
+///
+/// # Errors
+/// Returns an error if the interpreter is not relocatable or a file cannot be written.
+pub(super) fn make(interpreter: &Facts, to: &Path) -> Result<()> {
+    let copy = Copy::of(interpreter)?;
+    let _umask = fs::PlainUmask::set();
+    copy.make(to)
 }
 
 /// The path of the copied binary, relative to the environment.
@@ -176,6 +187,15 @@ impl Copy {
             .and_then(Path::parent)
             .context("it is not in a `bin` directory")?
             .to_path_buf();
+        let record: Option<PythonRecord> = fs::read_json(&prefix.join(PYTHON_RECORD));
+        let has_own_library =
+            record.is_some_and(|record| matches!(record.libraries, CLibrary::Own { .. }));
+        if has_own_library {
+            let why = "it has its own C library, which it finds by an absolute path";
+            return Err(Failure::new(why)
+                .hint("copy it on a machine with a C library, or use its image")
+                .into());
+        }
         let [major, minor, _] = interpreter.release;
         let name = library_name(major, minor, interpreter.abi.free_threaded);
         let mut copy = Self {

@@ -144,6 +144,25 @@ impl Destination {
                 .map(Some),
         }
     }
+
+    /// Sends an image of the layout to the registry. None if there is none.
+    ///
+    /// # Errors
+    /// The registry refuses it, or cannot be reached.
+    pub fn send_image(
+        &self,
+        manifest: &Descriptor,
+        blobs: Vec<Descriptor>,
+        tags: &[String],
+    ) -> Result<Option<Sent>> {
+        match self {
+            Self::Layout(_) => Ok(None),
+            Self::Registry(repository) => repository
+                .send_blobs(manifest, blobs, tags)
+                .with_context(|| format!("cannot push to `{}`", repository.reference))
+                .map(Some),
+        }
+    }
 }
 
 impl Repository {
@@ -166,21 +185,30 @@ impl Repository {
         layers: Vec<Descriptor>,
         tags: &[String],
     ) -> Result<Sent> {
-        let blobs = self.layout.path().join(BLOBS);
-        let path = |descriptor: &Descriptor| blobs.join(descriptor.digest.to_string());
+        // The configuration does not count as a wheel.
+        let config = Descriptor::of(media_type::EMPTY, EMPTY);
+        self.registry
+            .upload_blob(&config.digest, &Content::of_bytes(EMPTY), None)?;
+        self.send_blobs(manifest, layers, tags)
+    }
+
+    fn send_blobs(
+        &self,
+        manifest: &Descriptor,
+        blobs: Vec<Descriptor>,
+        tags: &[String],
+    ) -> Result<Sent> {
+        let directory = self.layout.path().join(BLOBS);
+        let path = |descriptor: &Descriptor| directory.join(descriptor.digest.to_string());
         let text = fs::read_text(&path(manifest), limits::STATE)?;
         let to_push = |descriptor: Descriptor| BlobToPush {
             source: BlobSource::File(path(&descriptor)),
             descriptor,
         };
-        let layers: Vec<BlobToPush<'_>> = layers.into_iter().map(to_push).collect();
+        let blobs: Vec<BlobToPush<'_>> = blobs.into_iter().map(to_push).collect();
         let tags = tags.iter().cloned().map(Version::Tag);
         let versions: Vec<Version> = tags.collect();
-        // The configuration does not count as a wheel.
-        let config = Descriptor::of(media_type::EMPTY, EMPTY);
         self.registry
-            .upload_blob(&config.digest, &Content::of_bytes(EMPTY), None)?;
-        self.registry
-            .push_image(&versions, (media_type::MANIFEST, &text), &layers)
+            .push_image(&versions, (media_type::MANIFEST, &text), &blobs)
     }
 }

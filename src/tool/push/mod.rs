@@ -3,6 +3,7 @@
 
 mod built;
 mod destination;
+mod python;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use bytesize::ByteSize;
 
 use crate::fs::{self, Digest, Trust};
 use crate::invocation::{Invocation, Push, Target};
+use crate::launch;
 use crate::oci::{self, Descriptor, GrowingLayout, Manifest, Reference};
 use crate::plan::{self, WheelOnDisk};
 use crate::process::Process;
@@ -35,10 +37,18 @@ const TAG_DIGITS: usize = 40;
 /// # Errors
 /// The layout cannot be written, the registry refuses the wheels, or a wheel is missing.
 pub fn run(options: &Push, invocation: &Invocation, process: &Process) -> Result<i32> {
+    if options.python && options.built {
+        let what = "`--python` and `--built` of `-vpython-tool push` cannot be used together";
+        let why = "`--python` copies an interpreter, and `--built` wheels";
+        return Err(Failure::new(what).because(why).into());
+    }
     let words = invocation.words.iter().filter(|word| *word != "--");
     let mut words = words.cloned();
     let destination = Destination::read(words.next(), invocation, process)?;
     let sources: Vec<OsString> = words.collect();
+    if options.python {
+        return python::run(&destination, &sources, invocation, process);
+    }
     let command_lines = command_lines(&sources, invocation, process)?;
     let wheels = wheels(&command_lines, process)?;
     // To compile takes time, in which others may add to the layout.
@@ -81,7 +91,8 @@ fn wheels(command_lines: &[Invocation], process: &Process) -> Result<Vec<WheelOn
         let spec = text.parse(process)?;
         invocation.warn(text.warnings.iter().chain(&spec.warnings));
         let memo = store.memo_directory();
-        found.extend(plan::on_disk(&spec, invocation, process, &memo)?);
+        let here = launch::with_interpreter(&spec, &store, invocation, process)?;
+        found.extend(plan::on_disk(&spec, &here, process, &memo)?);
     }
     let mut wheels: Vec<WheelOnDisk> = found.into_values().collect();
     wheels.sort_by(|one, other| one.file_name.cmp(&other.file_name));
