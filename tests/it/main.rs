@@ -65,6 +65,7 @@ mod progress;
 mod prune;
 mod pyproject;
 mod python2;
+mod pythons;
 mod readers;
 mod redaction;
 mod registry;
