@@ -339,6 +339,33 @@ fn fetch_brings_wheels_that_were_found_by_name() {
 }
 
 #[test]
+fn an_upgrade_asks_the_indexes_too() {
+    let world = world();
+    let registry = OciRegistry::start(|_| None);
+    tag(&registry, "v1", &wheels());
+    let higher = Wheel::module("a", "3").requires("b");
+    let index = PackageIndex::start(vec![Listed::wheel(&higher)]);
+    let reference = registry.reference("team/wheels:v1");
+    let words = ["-vpython-wheels", "new", "-vpython-wheels", &reference];
+    let fetch = |option: &[&str]| {
+        let words = [&words[..], &["-vpython-tool", "fetch", "tool.py"], option].concat();
+        let outcome = launch(&world, &words).env("PIP_INDEX_URL", index.url());
+        let outcome = outcome.run();
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        let names = std::fs::read_dir(world.path("new")).unwrap();
+        let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    let of_registry = ["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"];
+    assert_eq!(fetch(&[]), of_registry);
+    assert_eq!(index.server.paths(), [""; 0]);
+    let upgraded = [of_registry[0], "a-3-py3-none-any.whl", of_registry[1]];
+    assert_eq!(fetch(&["--upgrade"]), upgraded);
+}
+
+#[test]
 fn wheels_of_a_damaged_registry_are_not_installed() {
     let world = world();
     let registry = OciRegistry::start(|_| None);

@@ -109,15 +109,18 @@ fn only_the_source_that_is_named_is_trusted() {
         );
         assert_eq!(warnings(outcome, &registry), expected);
     }
-    // Neither a spec nor a variable can trust one.
+    // A spec cannot trust one.
     trust(&world, &[]);
     let before = registry.paths("GET").len();
     let reference = registry.reference("team/wheels:v1");
-    world.write(
-        "vpython.toml",
-        format!("[tool.vpython]\ntrusted-built-wheels = ['{reference}']\n"),
+    let script = std::fs::read_to_string(world.path("tool.py")).unwrap();
+    let key = format!("# [tool.vpython]\n# trusted-built-wheels = ['{reference}']\n# ///\nimport");
+    world.write("tool.py", script.replace("# ///\nimport", &key));
+    let outcome = install(&world, &registry);
+    assert!(
+        is_compiled(&outcome) && outcome.stderr.contains("trusted-built-wheels"),
+        "{outcome}"
     );
-    assert!(is_compiled(&install(&world, &registry)));
     assert!(!registry.paths("GET")[before..].iter().any(is_manifest));
 }
 
