@@ -1,30 +1,12 @@
-//! The output of a process that compiles: a greeting, then an answer for each source, in order.
+//! The answer to a request for byte code: a greeting, then an answer for each source, in order.
 
 use std::io::{BufRead, ErrorKind, Read};
-use std::os::fd::AsFd;
-use std::process::ChildStdout;
 
 use anyhow::{Result, bail};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 const GREETING: &str = "byte code of ";
-/// The time limit for a source, in milliseconds. The largest in use take a few seconds.
-const TIMEOUT: u16 = 60_000;
 /// The length that marks an unreadable source.
 const UNREADABLE: u32 = u32::MAX;
-
-/// A pipe whose reads time out after [`TIMEOUT`].
-pub(super) struct TimedPipe(pub(super) ChildStdout);
-
-impl Read for TimedPipe {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let mut pipe = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut pipe, PollTimeout::from(TIMEOUT))? == 0 {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        self.0.read(buffer)
-    }
-}
 
 /// Reads the first line. Returns the cache tag.
 pub(super) fn greeting(answer: &mut impl BufRead) -> Result<String> {

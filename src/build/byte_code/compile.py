@@ -1,10 +1,16 @@
 """Compiles sources into byte code that python never compares with its source, and prints it.
 
-Run as `python -S -s -B -X utf8 -c <this text> DIRECTORY SOURCE...`, by CPython 3.7 and later, with
-the names of sources in DIRECTORY. Standard output is a line `byte code of <cache tag>`, then for
-each source a length of four bytes, little-endian, and as many bytes of byte code; no bytes if the
-source cannot be compiled. If it cannot be read, all bits of the length are set, and a line with the
-reason follows. The process exits when it runs out of memory. It writes nothing elsewhere.
+Run as `python -S -s -B -X utf8 -c <this text>`, by CPython 3.7 and later, with a socket as standard
+input. A request there is a length of four bytes, little-endian, and as many bytes: a directory, and
+the names of sources in it, each with a NUL at its end. A child answers each request, so that its
+byte code does not depend on earlier ones. When the child has ended, its status from `waitpid`
+follows on the socket, in four bytes. If no child can be started, the process itself answers, and
+exits.
+
+An answer on standard output is a line `byte code of <cache tag>`, then for each source a length of
+four bytes and as many bytes of byte code; no bytes if the source cannot be compiled. If it cannot
+be read, all bits of the length are set, and a line with the reason follows. A child that runs out
+of memory exits. Nothing is written elsewhere.
 """
 import sys
 
@@ -13,12 +19,16 @@ sys.path = [directory for directory in sys.path if directory]
 
 import _frozen_importlib_external as external
 import _imp
+import _signal
 import gc
 import marshal
+import posix
 import warnings
 
 # PEP 552: hash-based, unchecked.
 UNCHECKED = (1).to_bytes(4, "little")
+# The time in seconds after which a child ends that nobody waits for any more.
+LONGEST = 120
 
 
 def compiled(directory, name):
@@ -30,27 +40,65 @@ def compiled(directory, name):
     return external.MAGIC_NUMBER + UNCHECKED + digest + marshal.dumps(code)
 
 
-def main():
-    # Python shows the warnings of a source when it is imported.
-    warnings.simplefilter("ignore")
-    gc.disable()
-    directory, names = sys.argv[1], sys.argv[2:]
-    answer = sys.stdout.buffer
-    answer.write(b"byte code of %s\n" % sys.implementation.cache_tag.encode("ascii"))
+def read(length):
+    """Returns this many bytes of the socket; fewer at its end."""
+    data = b""
+    while len(data) < length:
+        more = posix.read(0, length - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def write(data):
+    while data:
+        data = data[posix.write(1, data) :]
+
+
+def answer(request):
+    directory, *names = request.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    write(b"byte code of %s\n" % sys.implementation.cache_tag.encode("ascii"))
     for name in names:
+        _signal.alarm(LONGEST)
         try:
             code = compiled(directory, name)
         except OSError as error:
             why = str(error).replace("\n", " ").encode("utf-8", "backslashreplace")
-            answer.write(b"\xff\xff\xff\xff" + why + b"\n")
-            answer.flush()
+            write(b"\xff\xff\xff\xff" + why + b"\n")
             return
         except MemoryError:
             return
         except Exception:
             code = b""
-        answer.write(len(code).to_bytes(4, "little") + code)
-        answer.flush()
+        write(len(code).to_bytes(4, "little") + code)
+
+
+def main():
+    # Python shows the warnings of a source when it is imported.
+    warnings.simplefilter("ignore")
+    gc.disable()
+    # These signals end the process.
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+    while True:
+        length = read(4)
+        if len(length) < 4:
+            return
+        request = read(int.from_bytes(length, "little"))
+        try:
+            child = posix.fork()
+        except OSError:
+            answer(request)
+            return
+        if child == 0:
+            try:
+                answer(request)
+            finally:
+                posix._exit(0)
+        status = posix.waitpid(child, 0)[1]
+        posix.write(0, status.to_bytes(4, "little"))
 
 
 main()

@@ -9,21 +9,19 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::ExitStatus;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use nix::libc;
 
-use super::answer::{Answer, TimedPipe, greeting, read_code};
-use crate::fs;
-use crate::process::{no_input, no_output};
+use super::answer::{Answer, greeting, read_code};
+use super::server::Server;
 use crate::report::Failure;
 
-const PROGRAM: &str = include_str!("compile.py");
 /// The number of attempts before different crashes are an error.
 const TRIES: usize = 10;
 /// The signals that end a process through no fault of its own: from a user, a supervisor, or the
@@ -39,12 +37,27 @@ const FROM_OUTSIDE: [i32; 8] = [
     libc::SIGXCPU,
 ];
 
-/// A compiler.
+/// A compiler, shared by threads. It has as many processes as there are processors.
 pub(super) struct Compiler {
-    /// The interpreter.
-    pub interpreter: PathBuf,
-    /// Its environment variables.
-    pub environment: Vec<(OsString, OsString)>,
+    interpreter: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    servers: Mutex<Servers>,
+    /// Wakes a thread that waits for a process.
+    returned: Condvar,
+}
+
+/// The processes of a compiler.
+#[derive(Default)]
+struct Servers {
+    idle: Vec<Server>,
+    /// The number of those that compile.
+    busy: usize,
+}
+
+/// The right to use one process, until it is dropped.
+struct Slot<'a> {
+    of: &'a Compiler,
+    server: Option<Server>,
 }
 
 /// The error that the interpreter does not work as a compiler.
@@ -72,6 +85,16 @@ pub(super) struct Compiled<'a> {
 }
 
 impl Compiler {
+    /// Prepares to compile with an interpreter and its environment variables. Starts nothing.
+    pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
+        Self {
+            interpreter,
+            environment,
+            servers: Mutex::default(),
+            returned: Condvar::new(),
+        }
+    }
+
     /// Compiles these sources in a directory, and passes the byte code of each to `keep`, in order.
     /// It skips sources that cannot be compiled.
     ///
@@ -126,25 +149,28 @@ impl Compiler {
         )
     }
 
-    /// Runs one process. Returns the number of sources that it has finished.
+    /// Has one process compile. Returns the number of sources that it has finished.
     fn run(
         &self,
         directory: &Path,
         names: &[&str],
         keep: &mut impl FnMut(&Compiled) -> Result<()>,
     ) -> Result<usize> {
-        let mut process = Running(self.start(directory, names)?);
-        let output = process.0.stdout.take().ok_or(NoCompiler)?;
-        let mut answer = BufReader::new(TimedPipe(output));
+        let mut slot = self.slot();
+        let mut server = match slot.server.take() {
+            Some(server) => server,
+            None => Server::start(&self.interpreter, &self.environment)?,
+        };
+        server.request(directory, names);
         // A process that does not greet is not a compiler, unless it was killed.
-        let Ok(tag) = greeting(&mut answer) else {
-            process.refuse_killed(names.first().unwrap_or(&""))?;
+        let Ok(tag) = greeting(server.answer()) else {
+            refuse_killed(&mut server, names.first().unwrap_or(&""))?;
             return Err(NoCompiler.into());
         };
         let mut code = Vec::new();
         // One answer for each source, in order.
         for (index, name) in names.iter().enumerate() {
-            match read_code(&mut answer, &mut code) {
+            match read_code(server.answer(), &mut code) {
                 Ok(Answer::Code) if code.is_empty() => {}
                 Ok(Answer::Code) => keep(&Compiled {
                     name,
@@ -162,49 +188,55 @@ impl Compiler {
                 }
                 Err(error) => {
                     if error.kind() != ErrorKind::TimedOut {
-                        process.refuse_killed(name)?;
+                        refuse_killed(&mut server, name)?;
                     }
                     return Ok(index);
                 }
             }
         }
+        // Only a process that has answered all goes on.
+        slot.server = server.finish().map(|_| server);
         Ok(names.len())
     }
 
-    fn start(&self, directory: &Path, names: &[&str]) -> Result<Child> {
-        let mut command = Command::new(&self.interpreter);
-        // The names are arguments and not input: writing to a process that has ended would end this
-        // one.
-        command
-            .args(["-S", "-s", "-B", "-X", "utf8", "-c", PROGRAM])
-            .arg(directory)
-            .args(names);
-        command
-            .stdin(no_input())
-            .stdout(Stdio::piped())
-            .stderr(no_output())
-            .current_dir("/");
-        command.env_clear();
-        let is_pythons = |name: &OsString| {
-            let name = name.as_encoded_bytes();
-            name.starts_with(b"PYTHON") || name.starts_with(b"__PYVENV")
-        };
-        command.envs(
-            self.environment
-                .iter()
-                .filter(|(name, _)| !is_pythons(name))
-                .cloned(),
-        );
-        // The order of constants in a set depends on it.
-        command.env("PYTHONHASHSEED", "0");
-        command.spawn().map_err(|error| {
-            let error = anyhow::Error::from(error);
-            if fs::is_io_failure(&error) {
-                error.context("cannot run the interpreter")
-            } else {
-                NoCompiler.into()
-            }
-        })
+    /// Waits for a process that is idle, or that may be started.
+    fn slot(&self) -> Slot<'_> {
+        let limit = rayon::current_num_threads();
+        let servers = self
+            .returned
+            .wait_while(self.servers(), |servers| servers.busy >= limit);
+        let mut servers = servers.unwrap_or_else(PoisonError::into_inner);
+        servers.busy += 1;
+        Slot {
+            of: self,
+            server: servers.idle.pop(),
+        }
+    }
+
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut servers = self.of.servers();
+        servers.busy -= 1;
+        servers.idle.extend(self.server.take());
+        drop(servers);
+        self.of.returned.notify_one();
+    }
+}
+
+/// Returns an error if a process, which has not answered to the end, or the child that answered,
+/// was killed from outside while it compiled a source.
+fn refuse_killed(server: &mut Server, name: &str) -> Result<()> {
+    let status = server.finish().or_else(|| server.end());
+    match status.and_then(killed_from_outside) {
+        Some(signal) => {
+            bail!("the interpreter was killed by signal {signal} while it compiled `{name}`")
+        }
+        None => Ok(()),
     }
 }
 
@@ -215,41 +247,10 @@ pub(super) fn killed_from_outside(status: ExitStatus) -> Option<i32> {
         .filter(|signal| FROM_OUTSIDE.contains(signal))
 }
 
-/// A process that is killed on drop.
-struct Running(Child);
-
-impl Running {
-    /// Returns an error if the process, which has closed its output, was killed from outside.
-    fn refuse_killed(&mut self, name: &str) -> Result<()> {
-        match self.end().and_then(killed_from_outside) {
-            Some(signal) => {
-                bail!("the interpreter was killed by signal {signal} while it compiled `{name}`")
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Returns the exit status; none if the process continues without its output.
-    fn end(&mut self) -> Option<ExitStatus> {
-        for _ in 0..500 {
-            if let Some(status) = self.0.try_wait().ok()? {
-                return Some(status);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        None
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -281,10 +282,8 @@ mod tests {
             .arg(&interpreter)
             .arg(format!("#!/bin/sh\n{script}"));
         assert!(shell.status().unwrap().success());
-        let compiler = Compiler {
-            interpreter,
-            environment: vec![("PYTHONHASHSEED".into(), "1".into())],
-        };
+        let compiler =
+            Compiler::new(interpreter, vec![("PYTHONHASHSEED".into(), "1".into())]);
         let mut found = Vec::new();
         compiler.compile(directory.path(), names, |compiled| {
             assert_eq!((compiled.tag, compiled.code), ("x-1", &b"ab"[..]));

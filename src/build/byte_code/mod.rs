@@ -30,6 +30,7 @@ mod answer;
 mod compiler;
 mod list;
 mod python2;
+mod server;
 mod wheel;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,10 +154,7 @@ pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Proces
             sources.insert(path.to_owned(), entry.metadata()?.len());
         }
     }
-    let compiler = Compiler {
-        interpreter: interpreter.executable.clone(),
-        environment: process.environment.clone(),
-    };
+    let compiler = Compiler::new(interpreter.executable.clone(), process.environment.clone());
     let progress = Progress::start("compiling", sources.values().sum());
     let parts = parts(
         sources
@@ -164,13 +162,13 @@ pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Proces
             .map(|(path, size)| (&**path, *size))
             .collect(),
     );
-    let done = parts.par_iter().try_for_each(|names| {
+    let done = workers::in_order(&parts, |names| {
         compiler.compile(directory, names, |compiled| {
             progress.advance(sources.get(compiled.name).copied().unwrap_or_default());
             write_code(compiled, directory).map(drop)
         })
     });
-    ignore_unsupported(done)
+    ignore_unsupported(done.map(drop))
         .with_context(|| format!("cannot compile the modules in `{}`", directory.display()))
 }
 
@@ -251,10 +249,8 @@ pub(super) fn compile_all(
     interpreter: &Path,
     context: &CompileContext,
 ) -> Result<Vec<(PathBuf, ByteCode)>> {
-    let compiler = Compiler {
-        interpreter: interpreter.to_path_buf(),
-        environment: context.process.environment.clone(),
-    };
+    let environment = context.process.environment.clone();
+    let compiler = Compiler::new(interpreter.to_path_buf(), environment);
     let mut wheels: Vec<&UnpackedWheel> = wheels.iter().collect();
     wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(size_of_sources(wheel)), wheel.sha256));
     let total = wheels

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use rayon::prelude::*;
 use tracing::{debug, info_span};
 
 use super::compiler::{Compiled, Compiler};
 use super::list::{ByteCode, CodeFile, LIST};
 use crate::build::unpacked::UnpackedWheel;
 use crate::build::venv::DIRECTORY_MODE;
+use crate::build::workers;
 use crate::fs::{self, Digest};
 use crate::report::Progress;
 use crate::report::progress::Part;
@@ -91,8 +91,8 @@ fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Par
     let site = wheel.directory.join(Scheme::Site.directory());
     let sizes: BTreeMap<&str, u64> = sources(wheel).collect();
     let parts = parts(sizes.clone());
-    // One process for each part, in parallel; results in order.
-    let files = parts.par_iter().map(|names| {
+    // The parts in parallel; results in order.
+    let files = workers::in_order(&parts, |names| {
         let mut files = Vec::new();
         compiler.compile(&site, names, |compiled| {
             progress.advance(sizes.get(compiled.name).copied().unwrap_or_default());
@@ -100,11 +100,7 @@ fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Par
             Ok(())
         })?;
         Ok(files)
-    });
-    let files = files
-        .collect::<Vec<Result<Vec<CodeFile>>>>()
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
+    })?;
     let byte_code = ByteCode {
         files: files.into_iter().flatten().collect(),
     };

@@ -1,0 +1,150 @@
+//! A process of the interpreter that compiles, for many requests: starting one takes as long as
+//! compiling a small wheel. A child of it answers each request.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::compiler::NoCompiler;
+use crate::fs;
+use crate::process::no_output;
+
+const PROGRAM: &str = include_str!("compile.py");
+/// The time limit for a source, in milliseconds. The largest in use take a few seconds.
+const TIMEOUT: u16 = 60_000;
+/// The time limit for a status that is due.
+const SOON: Duration = Duration::from_secs(1);
+/// The maximum number of bytes that are ignored after an answer.
+const MAX_REST: u64 = 1 << 20;
+
+/// A running process of the interpreter, which is killed on drop.
+pub(super) struct Server {
+    process: Child,
+    answers: BufReader<Answers>,
+}
+
+/// The output of the process. It ends with each answer, and reads time out after [`TIMEOUT`].
+struct Answers {
+    output: ChildStdout,
+    /// Takes requests, and returns the status of each child.
+    control: UnixStream,
+}
+
+impl Server {
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// [`NoCompiler`], or the error of the system.
+    pub fn start(interpreter: &Path, environment: &[(OsString, OsString)]) -> Result<Self> {
+        let (control, theirs) = UnixStream::pair()?;
+        control.set_read_timeout(Some(SOON))?;
+        let mut command = Command::new(interpreter);
+        command.args(["-S", "-s", "-B", "-X", "utf8", "-c", PROGRAM]);
+        command
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(no_output())
+            .current_dir("/");
+        command.env_clear();
+        let is_pythons = |name: &OsString| {
+            let name = name.as_encoded_bytes();
+            name.starts_with(b"PYTHON") || name.starts_with(b"__PYVENV")
+        };
+        let others = environment.iter().filter(|(name, _)| !is_pythons(name));
+        command.envs(others.cloned());
+        // The order of constants in a set depends on it.
+        command.env("PYTHONHASHSEED", "0");
+        let mut process = command.spawn().map_err(|error| {
+            let error = anyhow::Error::from(error);
+            if fs::is_io_failure(&error) {
+                error.context("cannot run the interpreter")
+            } else {
+                NoCompiler.into()
+            }
+        })?;
+        let output = process.stdout.take().ok_or(NoCompiler)?;
+        Ok(Self {
+            process,
+            answers: BufReader::new(Answers { output, control }),
+        })
+    }
+
+    /// Requests the byte code of these sources in a directory. If the process has ended, its answer
+    /// shows that.
+    pub fn request(&mut self, directory: &Path, names: &[&str]) {
+        let mut request = vec![0; 4];
+        let directory = directory.as_os_str().as_bytes();
+        for text in std::iter::once(directory).chain(names.iter().map(|name| name.as_bytes())) {
+            request.extend(text);
+            request.push(0);
+        }
+        let length = u32::try_from(request.len() - 4).unwrap_or_default();
+        request[..4].copy_from_slice(&length.to_le_bytes());
+        // The standard library sends without SIGPIPE.
+        let _ = (&self.answers.get_ref().control).write_all(&request);
+    }
+
+    /// Returns the answer to the request.
+    pub fn answer(&mut self) -> &mut impl BufRead {
+        &mut self.answers
+    }
+
+    /// Reads the rest of the answer, and returns how the child that gave it has ended; none if the
+    /// process can take no more requests.
+    pub fn finish(&mut self) -> Option<ExitStatus> {
+        let mut rest = self.answers.by_ref().take(MAX_REST);
+        let read = std::io::copy(&mut rest, &mut std::io::sink()).ok()?;
+        let mut status = [0; 4];
+        let mut control = &self.answers.get_ref().control;
+        control.read_exact(&mut status).ok()?;
+        (read < MAX_REST).then(|| ExitStatus::from_raw(i32::from_le_bytes(status)))
+    }
+
+    /// Returns the exit status of the process, which has closed its output; none if it continues
+    /// without.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        for _ in 0..500 {
+            if let Some(status) = self.process.try_wait().ok()? {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        None
+    }
+}
+
+impl Read for Answers {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Self { output, control } = self;
+        let look = |timeout: PollTimeout| {
+            let mut ends = [output.as_fd(), control.as_fd()]
+                .map(|end| PollFd::new(end, PollFlags::POLLIN));
+            let count = poll(&mut ends, timeout)?;
+            std::io::Result::Ok((count, ends[0].any() == Some(true)))
+        };
+        // A child that ends after the first look at the output has written all of it before the
+        // second.
+        let has_output = match look(PollTimeout::from(TIMEOUT))? {
+            (0, _) => return Err(ErrorKind::TimedOut.into()),
+            (_, true) => true,
+            (_, false) => look(PollTimeout::ZERO)?.1,
+        };
+        if has_output { output.read(buffer) } else { Ok(0) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
