@@ -59,7 +59,7 @@ pub fn built_wheels(plan: &Plan, store: &Store, process: &Process) -> Result<Vec
             interpreter.title()
         )
     })?;
-    let wheels = unpack_all(plan, store, Fetched::default())?;
+    let wheels = unpack_all(plan, store, Fetched::default(), None)?;
     let context = CompileContext {
         store,
         process,

@@ -13,7 +13,7 @@ use tracing::info_span;
 
 use super::trusted::{Trusted, TrustedLayers};
 use super::unpacked::{Contents, UnpackedWheel};
-use super::{built, import, in_store, unpack};
+use super::{Ahead, built, import, in_store, unpack};
 use crate::fs::{self, Digest};
 use crate::plan::{BuiltLayer, Connection, Plan, PlannedWheel, Unavailable};
 use crate::remote::registry::Registry;
@@ -43,8 +43,8 @@ pub struct Fetched {
 }
 
 /// Downloads and unpacks the wheels of a plan that are on a server, and that neither the store nor
-/// a shared root has; and takes those that `trusted` sources have built. Does nothing if there are
-/// none; `connect` is called only if a server is to be asked.
+/// a shared root has; takes those that `trusted` sources have built; and hands each to `ahead`. Does
+/// nothing if there are none; `connect` is called only if a server is to be asked.
 ///
 /// # Errors
 /// A wheel cannot be downloaded, is not the planned one, or is not a wheel that every installer
@@ -53,6 +53,7 @@ pub fn fetch(
     plan: &Plan,
     store: &Store,
     trusted: Trusted<'_>,
+    ahead: Option<&Ahead>,
     connect: impl FnOnce() -> Result<Connection>,
 ) -> Result<Fetched> {
     let is_remote = |wheel: &PlannedWheel| wheel.to_fetch.is_some();
@@ -101,6 +102,9 @@ pub fn fetch(
     let progress = Progress::download(missing.len() as u64, size);
     let results = in_parallel(CONNECTIONS, &missing, |wheel| {
         let arrived = downloads.wheel(wheel, &progress.part(wheel.size));
+        if let Some((ahead, Arrived { wheel, .. })) = ahead.zip(arrived.as_ref().ok()) {
+            ahead.add(wheel);
+        }
         progress.finish_file();
         arrived
     });

@@ -41,6 +41,7 @@ use link::Linker;
 use unpacked::{Contents, UnpackedWheel};
 
 pub use built::{BuiltWheel, built_wheels};
+pub use byte_code::Ahead;
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_directory;
 pub use check::check;
@@ -51,8 +52,8 @@ pub use python::{WantedPython, check_python, loader_of, python};
 pub use trusted::Trusted;
 
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels
-/// that the store does not have yet, on all processors. `fetched` are those that [`fetch()`] has
-/// unpacked. Returns warnings about the wheels, a sentence each.
+/// that the store does not have yet, on all processors, and hands all to `ahead`. `fetched` are those
+/// that [`fetch()`] has unpacked. Returns warnings about the wheels, a sentence each.
 ///
 /// # Errors
 /// A wheel is unavailable or invalid, or has a file that wheels must not have; writing fails.
@@ -60,10 +61,14 @@ pub fn environment(
     plan: &Plan,
     store: &Store,
     fetched: Fetched,
+    ahead: Option<&Ahead>,
     staging: &Path,
 ) -> Result<Vec<String>> {
-    let wheels = unpack_all(plan, store, fetched)?;
-    build(plan, &wheels, &Linker::default(), staging)
+    let wheels = unpack_all(plan, store, fetched, ahead)?;
+    let linker = Linker::default();
+    let (places, warnings) = build(plan, &wheels, &linker, staging)?;
+    byte_code::add_known(&plan.interpreter, &wheels, &places, &linker, staging)?;
+    Ok(warnings)
 }
 
 /// Returns the warnings that [`environment`] returned for the environment at `path`; none if the
@@ -128,8 +133,8 @@ pub fn standalone(
         Sharing::Linked => Linker::default(),
         Sharing::Copied => Linker::copying(),
     };
-    let wheels = unpack_all(plan, store, Fetched::default())?;
-    let warnings = build(plan, &wheels, &linker, staging)?;
+    let wheels = unpack_all(plan, store, Fetched::default(), None)?;
+    let (_, warnings) = build(plan, &wheels, &linker, staging)?;
     byte_code::add_to_staged(
         staging,
         &plan.interpreter,
@@ -162,7 +167,12 @@ pub fn check_availability(plan: &Plan, store: &Store) -> Result<()> {
 
 /// Returns the unpacked wheels of a plan, in its order. Those that are neither fetched nor in the
 /// store or a shared root are unpacked on all processors.
-fn unpack_all(plan: &Plan, store: &Store, fetched: Fetched) -> Result<Vec<UnpackedWheel>> {
+fn unpack_all(
+    plan: &Plan,
+    store: &Store,
+    fetched: Fetched,
+    ahead: Option<&Ahead>,
+) -> Result<Vec<UnpackedWheel>> {
     check_availability(plan, store)?;
     let s = if plan.wheels.len() == 1 { "" } else { "s" };
     info!(
@@ -188,7 +198,9 @@ fn unpack_all(plan: &Plan, store: &Store, fetched: Fetched) -> Result<Vec<Unpack
     });
     let newly_unpacked = AtomicUsize::new(0);
     let mut wheels = workers::in_order(&others, |wheel| {
-        unpacked(wheel, store, &progress, &newly_unpacked)
+        let unpacked = unpacked(wheel, store, &progress, &newly_unpacked)?;
+        ahead.inspect(|ahead| ahead.add(&unpacked));
+        Ok(unpacked)
     })?;
     let newly_unpacked = newly_unpacked.into_inner() + fetched.len();
     wheels.extend(fetched.into_values());
@@ -208,13 +220,13 @@ fn unpack_all(plan: &Plan, store: &Store, fetched: Fetched) -> Result<Vec<Unpack
 }
 
 /// Builds the environment of a plan from its unpacked wheels, which are in its order. Returns the
-/// same warnings as [`environment`].
-fn build(
+/// places of their files, and the same warnings as [`environment`].
+fn build<'a>(
     plan: &Plan,
-    wheels: &[UnpackedWheel],
+    wheels: &'a [UnpackedWheel],
     linker: &Linker,
     staging: &Path,
-) -> Result<Vec<String>> {
+) -> Result<(Places<'a>, Vec<String>)> {
     let _umask = fs::PlainUmask::set();
     let names = || plan.wheels.iter().map(PlannedWheel::file_name);
     // With `strict`, an odd wheel is an error, even if it was unpacked earlier.
@@ -238,7 +250,7 @@ fn build(
             &plan.interpreter.executable,
         )?;
     }
-    Ok(warnings)
+    Ok((places, warnings))
 }
 
 /// Unpacks a wheel into the empty directory `to`, as a build of an environment does.

@@ -8,8 +8,8 @@ use tracing::info_span;
 
 use super::stages::{self, Decided};
 use super::{Log, Ready, auto_prune};
-use crate::build;
-use crate::invocation::{Action, Invocation, LogLevel};
+use crate::build::{self, Ahead};
+use crate::invocation::{Action, Invocation, LogLevel, Tool};
 use crate::memo::{Inputs, Memo, MemoName};
 use crate::plan::{self, Evidence, Key};
 use crate::process::Process;
@@ -41,23 +41,29 @@ pub(super) fn prepare(
     let key = Key::of(&plan);
     let mut is_built = false;
     let begin = Instant::now();
-    // The store calls the closure only if it has no environment with this key.
-    let entry = store.environment(&plan, &key, |staging| {
-        is_built = true;
-        // The resolution has opened connections that are used again.
-        let connect = || match connection.take() {
-            Some(connection) => Ok(connection),
-            None => plan::connect(&spec, invocation, process, &store.memo_directory()),
-        };
-        let trusted = build::Trusted::of(&spec, invocation);
-        let fetched = build::fetch(&plan, store, trusted, connect)?;
-        invocation.warn(&fetched.warnings);
-        let warnings = info_span!("build the environment")
-            .in_scope(|| build::environment(&plan, store, fetched, staging))?;
-        build::rewrite_scripts(&plan.interpreter, staging, &store.path_of(&key))?;
-        invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
-        Ok(())
-    })?;
+    let mut build = |ahead: Option<&Ahead>| {
+        // The store calls the closure only if it has no environment with this key.
+        store.environment(&plan, &key, |staging| {
+            is_built = true;
+            // The resolution has opened connections that are used again.
+            let connect = || match connection.take() {
+                Some(connection) => Ok(connection),
+                None => plan::connect(&spec, invocation, process, &store.memo_directory()),
+            };
+            let trusted = build::Trusted::of(&spec, invocation);
+            let fetched = build::fetch(&plan, store, trusted, ahead, connect)?;
+            invocation.warn(&fetched.warnings);
+            let warnings = info_span!("build the environment")
+                .in_scope(|| build::environment(&plan, store, fetched, ahead, staging))?;
+            build::rewrite_scripts(&plan.interpreter, staging, &store.path_of(&key))?;
+            invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
+            Ok(())
+        })
+    };
+    let entry = match invocation.action {
+        Action::Tool(Tool::Install) => Ahead::during(&plan.interpreter, store, process, build)?,
+        _ => build(None)?,
+    };
     // The environment keeps its interpreter now, and this launch may prune.
     drop(python_kept);
     Log::prepared(&entry.path, is_built.then(|| begin.elapsed()));

@@ -78,7 +78,7 @@ impl<'a> Standalone<'a> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
         let trusted = build::Trusted::of(&self.spec, self.invocation);
-        let fetched = build::fetch(&self.plan, &self.store, trusted, connect)?;
+        let fetched = build::fetch(&self.plan, &self.store, trusted, None, connect)?;
         self.invocation.warn(&fetched.warnings);
         build::built_wheels(&self.plan, &self.store, self.process)
     }
@@ -105,7 +105,7 @@ impl<'a> Standalone<'a> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
         let trusted = build::Trusted::of(&self.spec, self.invocation);
-        let fetched = build::fetch(&self.plan, &self.store, trusted, connect)?;
+        let fetched = build::fetch(&self.plan, &self.store, trusted, None, connect)?;
         self.invocation.warn(&fetched.warnings);
         self.invocation.warn(&build::standalone(
             &self.plan,

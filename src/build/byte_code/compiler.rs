@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use nix::libc;
 
 use super::answer::{Answer, greeting, read_code};
@@ -52,6 +52,8 @@ struct Servers {
     idle: Vec<Server>,
     /// The number of those that compile.
     busy: usize,
+    /// Whether nothing more is to be compiled.
+    is_stopped: bool,
 }
 
 /// The right to use one process, until it is dropped.
@@ -156,7 +158,7 @@ impl Compiler {
         names: &[&str],
         keep: &mut impl FnMut(&Compiled) -> Result<()>,
     ) -> Result<usize> {
-        let mut slot = self.slot();
+        let mut slot = self.slot()?;
         let mut server = match slot.server.take() {
             Some(server) => server,
             None => Server::start(&self.interpreter, &self.environment)?,
@@ -199,18 +201,25 @@ impl Compiler {
         Ok(names.len())
     }
 
+    /// Compiles no more: what is compiled after this call, and after the sources that a process is
+    /// compiling now, is an error.
+    pub fn stop(&self) {
+        self.servers().is_stopped = true;
+    }
+
     /// Waits for a process that is idle, or that may be started.
-    fn slot(&self) -> Slot<'_> {
+    fn slot(&self) -> Result<Slot<'_>> {
         let limit = rayon::current_num_threads();
         let servers = self
             .returned
             .wait_while(self.servers(), |servers| servers.busy >= limit);
         let mut servers = servers.unwrap_or_else(PoisonError::into_inner);
+        ensure!(!servers.is_stopped, "the byte code is not needed any more");
         servers.busy += 1;
-        Slot {
+        Ok(Slot {
             of: self,
             server: servers.idle.pop(),
-        }
+        })
     }
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
@@ -282,8 +291,7 @@ mod tests {
             .arg(&interpreter)
             .arg(format!("#!/bin/sh\n{script}"));
         assert!(shell.status().unwrap().success());
-        let compiler =
-            Compiler::new(interpreter, vec![("PYTHONHASHSEED".into(), "1".into())]);
+        let compiler = Compiler::new(interpreter, vec![("PYTHONHASHSEED".into(), "1".into())]);
         let mut found = Vec::new();
         compiler.compile(directory.path(), names, |compiled| {
             assert_eq!((compiled.tag, compiled.code), ("x-1", &b"ab"[..]));

@@ -21,11 +21,13 @@
 //! Python never writes into a file that the store shares: it writes byte code to a new file, which
 //! it renames (`importlib._bootstrap_external._write_atomic`).
 //!
-//! A launch neither compiles byte code nor looks for it. Sources that cannot be compiled, such as
+//! A launch does not compile byte code. The environment that it builds gets the byte code that the
+//! store has of all its wheels. Sources that cannot be compiled, such as
 //! templates and sources for Python 2, have none, as with pip. CPython 3.6 does not support
 //! unchecked byte code, and gets none: checked byte code would depend on modification times that
 //! copies do not keep. For the same reason 2.7 (`python2`) gets its byte code in the environment.
 
+mod ahead;
 mod answer;
 mod compiler;
 mod list;
@@ -52,6 +54,7 @@ use crate::interpreter::{Facts, byte_code_version};
 use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
+pub use ahead::Ahead;
 pub(super) use list::{ByteCode, LIST as CODE_LIST, Listed};
 pub(super) use python2::compile_modules;
 
@@ -121,6 +124,45 @@ pub(super) fn add_to_staged(
     });
     ignore_unsupported(done)
         .with_context(|| format!("cannot compile the modules in `{}`", environment.display()))
+}
+
+/// Adds byte code to an environment of the store that is being built, if all of it is in the store:
+/// an earlier `install` has compiled the same wheels, or they are built wheels.
+///
+/// # Errors
+/// The environment cannot be written.
+pub(super) fn add_known(
+    interpreter: &Facts,
+    wheels: &[UnpackedWheel],
+    places: &Places,
+    linker: &Linker,
+    environment: &Path,
+) -> Result<()> {
+    let Some(version) = interpreter.byte_code_version() else {
+        return Ok(());
+    };
+    let with_sources = wheels.iter().filter(|wheel| size_of_sources(wheel) > 0);
+    let directories: Vec<PathBuf> = with_sources
+        .map(|wheel| directory_in(wheel, &version))
+        .collect();
+    if directories.is_empty() || !directories.iter().all(|directory| fs::exists(directory)) {
+        return Ok(());
+    }
+    let load = |directory: PathBuf| ByteCode::load(&directory).map(|code| (directory, code));
+    // `install` replaces what is damaged.
+    let Ok(byte_code) = directories
+        .into_iter()
+        .map(load)
+        .collect::<Result<Vec<_>>>()
+    else {
+        return Ok(());
+    };
+    let layout = Layout::of(interpreter);
+    let site = environment.join(&layout.site_packages);
+    let belonging = belonging(&byte_code, &layout, places);
+    put(&belonging, &site, linker, Target::Staged)?;
+    // The whole environment is on disk before it has its name.
+    fs::write_new(&environment.join(COMPILED), b"", 0o444)
 }
 
 /// The context in which byte code is compiled and added.
@@ -260,7 +302,9 @@ pub(super) fn compile_all(
         .sum();
     let progress = Progress::start("compiling", total);
     workers::in_order(&wheels, |wheel| {
-        of_wheel(wheel, version, &compiler, context.store, &progress)
+        let part = progress.part(size_of_sources(wheel));
+        let advance = |bytes| part.advance(bytes);
+        of_wheel(wheel, version, &compiler, context.store, &advance)
     })
 }
 

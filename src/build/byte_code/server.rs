@@ -126,8 +126,8 @@ impl Read for Answers {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let Self { output, control } = self;
         let look = |timeout: PollTimeout| {
-            let mut ends = [output.as_fd(), control.as_fd()]
-                .map(|end| PollFd::new(end, PollFlags::POLLIN));
+            let mut ends =
+                [output.as_fd(), control.as_fd()].map(|end| PollFd::new(end, PollFlags::POLLIN));
             let count = poll(&mut ends, timeout)?;
             std::io::Result::Ok((count, ends[0].any() == Some(true)))
         };
@@ -138,7 +138,11 @@ impl Read for Answers {
             (_, true) => true,
             (_, false) => look(PollTimeout::ZERO)?.1,
         };
-        if has_output { output.read(buffer) } else { Ok(0) }
+        if has_output {
+            output.read(buffer)
+        } else {
+            Ok(0)
+        }
     }
 }
 

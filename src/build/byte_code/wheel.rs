@@ -13,8 +13,6 @@ use crate::build::unpacked::UnpackedWheel;
 use crate::build::venv::DIRECTORY_MODE;
 use crate::build::workers;
 use crate::fs::{self, Digest};
-use crate::report::Progress;
-use crate::report::progress::Part;
 use crate::store::Store;
 use crate::wheel::record;
 use crate::wheel::scheme::Scheme;
@@ -55,19 +53,19 @@ pub(super) fn module(path: &str) -> Option<(&str, &str)> {
     (!module.is_empty() && !module.contains('.')).then_some((directory, module))
 }
 
-/// Returns the byte code of a wheel, from the store or compiled now.
+/// Returns the byte code of a wheel, from the store or compiled now. `advance` gets the size of each
+/// source that is compiled.
 pub(super) fn of_wheel(
     wheel: &UnpackedWheel,
     version: &str,
     compiler: &Compiler,
     store: &Store,
-    progress: &Progress,
+    advance: &(dyn Fn(u64) + Sync),
 ) -> Result<(PathBuf, ByteCode)> {
     let size = size_of_sources(wheel);
     if size == 0 {
         return Ok((wheel.directory.clone(), ByteCode { files: Vec::new() }));
     }
-    let part = progress.part(size);
     let name = format!("{DIRECTORY_PREFIX}{version}");
     let directory = directory_in(wheel, version);
     // Compile under a lock, unless the store has the byte code.
@@ -78,7 +76,7 @@ pub(super) fn of_wheel(
             debug!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
             let _compiling =
                 info_span!("compile", wheel = %wheel.contents.distribution, bytes = size).entered();
-            compile(wheel, compiler, staging, &part)?;
+            compile(wheel, compiler, staging, advance)?;
             ByteCode::load(staging)
         },
         ByteCode::load,
@@ -87,7 +85,12 @@ pub(super) fn of_wheel(
 }
 
 /// Compiles a wheel into the empty directory `to`.
-fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Part) -> Result<()> {
+fn compile(
+    wheel: &UnpackedWheel,
+    compiler: &Compiler,
+    to: &Path,
+    advance: &(dyn Fn(u64) + Sync),
+) -> Result<()> {
     let site = wheel.directory.join(Scheme::Site.directory());
     let sizes: BTreeMap<&str, u64> = sources(wheel).collect();
     let parts = parts(sizes.clone());
@@ -95,7 +98,7 @@ fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Par
     let files = workers::in_order(&parts, |names| {
         let mut files = Vec::new();
         compiler.compile(&site, names, |compiled| {
-            progress.advance(sizes.get(compiled.name).copied().unwrap_or_default());
+            advance(sizes.get(compiled.name).copied().unwrap_or_default());
             files.extend(write_code(compiled, to)?);
             Ok(())
         })?;
