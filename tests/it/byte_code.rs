@@ -209,6 +209,47 @@ fn a_second_environment_links_what_the_first_compiled() {
     assert_eq!(byte_code(&site(&second, &world)).len(), 4);
 }
 
+#[test]
+fn a_launch_links_the_byte_code_that_the_store_has_of_all_wheels() {
+    let world = world(Python::any());
+    world.wheel(&Wheel::module("other", "1"));
+    install(&world, &["-c", ""]);
+    let wheels = "[tool.vpython]\nwheels = ['../wheels']\n";
+    // The store has no byte code of `other`, and a launch does not compile it.
+    world.write(
+        "more/vpython.toml",
+        &format!("dependencies = ['some', 'other']\n{wheels}"),
+    );
+    world.write("more/tool.py", "import other\n");
+    world.vpython(["more/tool.py"]).run().prints("");
+    install(&world, &["more/tool.py"]);
+    // Now it has.
+    world.write(
+        "less/vpython.toml",
+        &format!("dependencies = ['other']\n{wheels}"),
+    );
+    world.write("less/tool.py", "import other\n");
+    let before = world.environments();
+    let tool = world.vpython(["-v", "less/tool.py"]).run();
+    assert!(tool.stderr.contains(" matches "), "{tool}");
+    let new = world.environments();
+    let [environment] = &new
+        .iter()
+        .filter(|new| !before.contains(new))
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("there is one new environment")
+    };
+    let found = byte_code(&site(environment, &world));
+    assert_eq!(found, byte_code(&in_store_of(&world, "other.py")));
+    // `install` has nothing to do, and finds all of it.
+    assert_eq!(
+        install(&world, &["less/tool.py"]),
+        ((*environment).clone(), 0)
+    );
+    is_sound(&world);
+}
+
 /// The byte code directory of the wheel with this package.
 fn in_store_of(world: &World, package: &str) -> PathBuf {
     let mut wheels = std::fs::read_dir(world.store("wheels"))

@@ -1,7 +1,7 @@
 //! Compiling wheels while others are still being downloaded and unpacked, for `install`.
 //!
-//! What is compiled ahead is in the store when [`add`](super::add) looks for it. So an error here is
-//! none: `add` compiles again what is missing, and reports why it cannot.
+//! What is compiled ahead is in the store when [`add`](super::add) looks for it. An error here is only
+//! logged: `add` compiles what is missing, and reports why it cannot.
 
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};

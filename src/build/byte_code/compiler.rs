@@ -277,8 +277,9 @@ mod tests {
         }
     }
 
-    /// Returns the names of the sources that a shell script in place of the interpreter compiles.
-    fn compiled(script: &str, names: &[&str]) -> Result<Vec<String>> {
+    /// Has a shell script in place of the interpreter compile each of these lists of sources.
+    /// Returns the names of those that it compiles, and how often it was started.
+    fn requested(script: &str, requests: &[&[&str]]) -> Result<(Vec<String>, usize)> {
         let directory = tempfile::tempdir().unwrap();
         let interpreter = directory.path().join("python3");
         // Another process writes the script: processes that concurrent tests start could inherit a
@@ -289,16 +290,52 @@ mod tests {
             .arg("-c")
             .arg(write)
             .arg(&interpreter)
-            .arg(format!("#!/bin/sh\n{script}"));
+            .arg(format!("#!/bin/sh\nprintf s >> $0.starts\n{script}"));
         assert!(shell.status().unwrap().success());
-        let compiler = Compiler::new(interpreter, vec![("PYTHONHASHSEED".into(), "1".into())]);
+        let compiler = Compiler::new(
+            interpreter.clone(),
+            vec![("PYTHONHASHSEED".into(), "1".into())],
+        );
         let mut found = Vec::new();
-        compiler.compile(directory.path(), names, |compiled| {
-            assert_eq!((compiled.tag, compiled.code), ("x-1", &b"ab"[..]));
-            found.push(compiled.name.to_owned());
-            Ok(())
-        })?;
-        Ok(found)
+        for names in requests {
+            compiler.compile(directory.path(), names, |compiled| {
+                assert_eq!((compiled.tag, compiled.code), ("x-1", &b"ab"[..]));
+                found.push(compiled.name.to_owned());
+                Ok(())
+            })?;
+        }
+        let starts = crate::fs::read(&interpreter.with_extension("starts"))?;
+        Ok((found, starts.len()))
+    }
+
+    fn compiled(script: &str, names: &[&str]) -> Result<Vec<String>> {
+        requested(script, &[names]).map(|(found, _)| found)
+    }
+
+    /// A script that answers each request, and then writes a status, as the interpreter does for a
+    /// child.
+    fn server(answer: &str, status: &str) -> String {
+        format!(
+            "while dd bs=65536 count=1 2>/dev/null | grep -q .; do printf '{answer}'; printf '{status}' >&0; done"
+        )
+    }
+
+    #[test]
+    fn a_process_answers_all_requests() {
+        let one = r"byte code of x-1\n\002\000\000\000ab";
+        let ended = r"\000\000\000\000";
+        let (found, starts) = requested(&server(one, ended), &[&["a"], &["b"], &["c"]]).unwrap();
+        assert_eq!(
+            (found, starts),
+            (["a", "b", "c"].map(str::to_owned).to_vec(), 1)
+        );
+        // It does not continue after a child that has not answered all.
+        let (found, starts) = requested(&server(one, ended), &[&["a", "b"], &["c"]]).unwrap();
+        assert_eq!((found, starts), (["a", "c"].map(str::to_owned).to_vec(), 3));
+        // Its child was killed by signal 9.
+        let error = requested(&server(one, r"\011\000\000\000"), &[&["a", "b"]]).unwrap_err();
+        let expected = "the interpreter was killed by signal 9 while it compiled `b`";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

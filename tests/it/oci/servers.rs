@@ -1,6 +1,10 @@
 //! Registries and mirrors as wheelhouses: asked for the wheels of a lock by their digests, and only
 //! where the caller permits the network.
 
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
 use expect_test::expect;
 use vpython::testing::fs::Digest;
 
@@ -116,6 +120,38 @@ fn a_lock_and_a_registry_are_enough_for_a_launch() {
         .prints("1 2\n");
     let calls = std::fs::read_to_string(log).unwrap();
     assert!(!calls.contains("socket("), "{calls}");
+}
+
+/// `install` compiles `a` before the registry has sent `b`.
+#[test]
+fn a_wheel_is_compiled_while_another_is_on_its_way() {
+    let awaited: Arc<OnceLock<PathBuf>> = Arc::default();
+    let (seen, held_back) = (Arc::clone(&awaited), blob(&module("b", "2").1));
+    let registry = OciRegistry::start(move |request| {
+        let is_held_back = request.method == "GET" && request.path == held_back;
+        let byte_code = seen.get().filter(|_| is_held_back)?;
+        let begin = Instant::now();
+        while !byte_code.exists() && begin.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (!byte_code.exists()).then(|| Reply::new(404, ""))
+    });
+    let world = world(&registry);
+    let version = format!("byte-code-3.{}", world.python.minor);
+    let byte_code = world.store("wheels").join(module("a", "1").1).join(version);
+    awaited.set(byte_code).unwrap();
+    let reference = registry.reference("team/wheels");
+    let words = [
+        "-vpython-wheels",
+        &reference,
+        "-vpython-tool",
+        "install",
+        "tool.py",
+    ];
+    let install = launch(&world, &words).run();
+    assert_eq!(install.code, Some(0), "{install}");
+    let check = world.vpython(["-vpython-tool", "check", "--all"]).run();
+    assert_eq!(check.code, Some(0), "{check}");
 }
 
 #[test]
