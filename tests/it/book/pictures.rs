@@ -1,4 +1,4 @@
-//! The plots are those of the committed figures.
+//! The plots are those of the committed figures, and so are the tables of a simulation.
 
 use super::root;
 use crate::support::World;
@@ -26,6 +26,26 @@ fn the_plots_are_drawn_from_the_figures() {
         count += 1;
     }
     assert_eq!(count, 5);
+}
+
+#[test]
+fn the_simulation_of_a_fleet_is_that_of_its_inputs() {
+    let world = World::new();
+    let simulate = root().join("benches/fleet/simulate");
+    let run = world
+        .program(world.outside("bin/python3"), [simulate])
+        .arguments([world.path("")])
+        .run();
+    assert_eq!(run.code, Some(0), "{run}");
+    let page = std::fs::read_to_string(root().join("docs/scale.md")).unwrap();
+    for table in run.stdout.trim_end().split("\n\n") {
+        assert!(page.contains(table), "`docs/scale.md` lacks:\n{table}");
+    }
+    let committed = root().join("docs/pictures/fleet.svg");
+    assert!(
+        std::fs::read(world.path("fleet.svg")).unwrap() == std::fs::read(committed).unwrap(),
+        "`benches/fleet/simulate` draws it again"
+    );
 }
 
 #[test]
