@@ -218,7 +218,7 @@ fn a_launch_links_the_byte_code_that_the_store_has_of_all_wheels() {
     // The store has no byte code of `other`, and a launch does not compile it.
     world.write(
         "more/vpython.toml",
-        &format!("dependencies = ['some', 'other']\n{wheels}"),
+        format!("dependencies = ['some', 'other']\n{wheels}"),
     );
     world.write("more/tool.py", "import other\n");
     world.vpython(["more/tool.py"]).run().prints("");
@@ -226,7 +226,7 @@ fn a_launch_links_the_byte_code_that_the_store_has_of_all_wheels() {
     // Now it has.
     world.write(
         "less/vpython.toml",
-        &format!("dependencies = ['other']\n{wheels}"),
+        format!("dependencies = ['other']\n{wheels}"),
     );
     world.write("less/tool.py", "import other\n");
     let before = world.environments();
