@@ -79,12 +79,14 @@ pub(super) fn for_each_input(
             see(flag, name.as_bytes());
         }
     }
-    let shared_roots = match process.setting(variable::SHARED_ROOTS) {
-        Some(_) => "`VPYTHON_SHARED_ROOTS`",
-        None => "`shared-roots` of `vpython.conf`",
-    };
-    for root in &invocation.shared_roots {
-        see(shared_roots, root.as_os_str().as_bytes());
+    if !invocation.shared_roots.is_empty() {
+        let by = match process.setting(variable::SHARED_ROOTS) {
+            Some(_) => "`VPYTHON_SHARED_ROOTS`",
+            None => "`shared-roots` of `vpython.conf`",
+        };
+        for root in &invocation.shared_roots {
+            see(by, root.as_os_str().as_bytes());
+        }
     }
     if invocation.strict {
         see("`-vpython-strict`", b"");

@@ -13,12 +13,12 @@ use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use nix::libc;
 
 use super::answer::{Answer, greeting, read_code};
+use super::pool::Pool;
 use super::server::Server;
 use crate::report::Failure;
 
@@ -37,29 +37,9 @@ const FROM_OUTSIDE: [i32; 8] = [
     libc::SIGXCPU,
 ];
 
-/// A compiler, shared by threads. It has as many processes as there are processors.
+/// A compiler, shared by threads.
 pub(super) struct Compiler {
-    interpreter: PathBuf,
-    environment: Vec<(OsString, OsString)>,
-    servers: Mutex<Servers>,
-    /// Wakes a thread that waits for a process.
-    returned: Condvar,
-}
-
-/// The processes of a compiler.
-#[derive(Default)]
-struct Servers {
-    idle: Vec<Server>,
-    /// The number of those that compile.
-    busy: usize,
-    /// Whether nothing more is to be compiled.
-    is_stopped: bool,
-}
-
-/// The right to use one process, until it is dropped.
-struct Slot<'a> {
-    of: &'a Compiler,
-    server: Option<Server>,
+    pool: Pool,
 }
 
 /// The error that the interpreter does not work as a compiler.
@@ -90,10 +70,7 @@ impl Compiler {
     /// Prepares to compile with an interpreter and its environment variables. Starts nothing.
     pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
         Self {
-            interpreter,
-            environment,
-            servers: Mutex::default(),
-            returned: Condvar::new(),
+            pool: Pool::new(interpreter, environment),
         }
     }
 
@@ -158,11 +135,8 @@ impl Compiler {
         names: &[&str],
         keep: &mut impl FnMut(&Compiled) -> Result<()>,
     ) -> Result<usize> {
-        let mut slot = self.slot()?;
-        let mut server = match slot.server.take() {
-            Some(server) => server,
-            None => Server::start(&self.interpreter, &self.environment)?,
-        };
+        let mut slot = self.pool.slot()?;
+        let mut server = slot.server()?;
         server.request(directory, names);
         // A process that does not greet is not a compiler, unless it was killed.
         let Ok(tag) = greeting(server.answer()) else {
@@ -197,43 +171,16 @@ impl Compiler {
             }
         }
         // Only a process that has answered all goes on.
-        slot.server = server.finish().map(|_| server);
+        if server.finish().is_some() {
+            slot.keep(server);
+        }
         Ok(names.len())
     }
 
     /// Compiles no more: what is compiled after this call, and after the sources that a process is
     /// compiling now, is an error.
     pub fn stop(&self) {
-        self.servers().is_stopped = true;
-    }
-
-    /// Waits for a process that is idle, or that may be started.
-    fn slot(&self) -> Result<Slot<'_>> {
-        let limit = rayon::current_num_threads();
-        let servers = self
-            .returned
-            .wait_while(self.servers(), |servers| servers.busy >= limit);
-        let mut servers = servers.unwrap_or_else(PoisonError::into_inner);
-        ensure!(!servers.is_stopped, "the byte code is not needed any more");
-        servers.busy += 1;
-        Ok(Slot {
-            of: self,
-            server: servers.idle.pop(),
-        })
-    }
-
-    fn servers(&self) -> MutexGuard<'_, Servers> {
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        let mut servers = self.of.servers();
-        servers.busy -= 1;
-        servers.idle.extend(self.server.take());
-        drop(servers);
-        self.of.returned.notify_one();
+        self.pool.stop();
     }
 }
 

@@ -31,6 +31,7 @@ mod ahead;
 mod answer;
 mod compiler;
 mod list;
+mod pool;
 mod python2;
 mod server;
 mod wheel;

@@ -66,6 +66,31 @@ pub(super) fn may_fetch<'a>(world: &World, launch: Launch<'a>) -> Launch<'a> {
         .env("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
 }
 
+/// The flags that show what is compiled.
+pub(super) const LOGGED: [&str; 2] = ["-vpython-log-level", "debug"];
+
+/// Installs the script with a registry as its wheelhouse.
+pub(super) fn install(world: &World, registry: &OciRegistry, options: &[&str]) -> Outcome {
+    let reference = registry.reference("team/wheels");
+    let words = [
+        "-vpython-wheels",
+        &reference,
+        "-vpython-tool",
+        "install",
+        "tool.py",
+    ];
+    launch(world, &[options, &words].concat()).run()
+}
+
+/// Fetches the wheels of the script from a wheelhouse into the directory `new`.
+pub(super) fn fetch(world: &World, reference: &str) -> Outcome {
+    let words = ["-vpython-wheels", "new", "-vpython-wheels", reference];
+    let words = [&words[..], &["-vpython-tool", "fetch", "tool.py"]].concat();
+    let outcome = launch(world, &words).run();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    outcome
+}
+
 /// An outcome without the addresses of servers.
 pub(super) fn redacted(outcome: Outcome, servers: &[(&HttpServer, &str)]) -> Outcome {
     servers.iter().fold(outcome, |outcome, (server, name)| {
@@ -140,15 +165,7 @@ fn a_wheel_is_compiled_while_another_is_on_its_way() {
     let version = format!("byte-code-3.{}", world.python.minor);
     let byte_code = world.store("wheels").join(module("a", "1").1).join(version);
     awaited.set(byte_code).unwrap();
-    let reference = registry.reference("team/wheels");
-    let words = [
-        "-vpython-wheels",
-        &reference,
-        "-vpython-tool",
-        "install",
-        "tool.py",
-    ];
-    let install = launch(&world, &words).run();
+    let install = install(&world, &registry, &[]);
     assert_eq!(install.code, Some(0), "{install}");
     let check = world.vpython(["-vpython-tool", "check", "--all"]).run();
     assert_eq!(check.code, Some(0), "{check}");
@@ -203,17 +220,8 @@ fn built_wheels_come_from_a_registry() {
     let world = world(&registry);
     lock(&world, &["--built"]);
     std::fs::remove_dir_all(world.outside("root")).unwrap();
-    let reference = registry.reference("team/wheels");
-    let words = [
-        "-vpython-log-level",
-        "debug",
-        "-vpython-wheels",
-        &reference,
-        "-vpython-tool",
-        "install",
-        "tool.py",
-    ];
-    let outcome = launch(&world, &words).run();
+    let logged = || install(&world, &registry, &LOGGED);
+    let outcome = logged();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(!outcome.stderr.contains("compiling the wheel"), "{outcome}");
     let wheels = [module("a", "1").1, module("b", "2").1].map(|digest| blob(&digest));
@@ -227,7 +235,7 @@ fn built_wheels_come_from_a_registry() {
         registry.damage("team/wheels", path.rsplit('/').next().unwrap());
     }
     std::fs::remove_dir_all(world.outside("root")).unwrap();
-    let outcome = launch(&world, &words).run();
+    let outcome = logged();
     assert!(
         outcome.code == Some(0) && outcome.stderr.contains("compiling the wheel"),
         "{outcome}"
@@ -251,8 +259,7 @@ fn built_wheels_come_from_a_registry() {
         registry.remove("team/wheels", path.rsplit('/').next().unwrap());
     }
     std::fs::remove_dir_all(world.outside("root")).unwrap();
-    let words = &words[2..];
-    let outcome = launch(&world, words).run();
+    let outcome = install(&world, &registry, &[]);
     assert!(
         outcome.code == Some(0) && !outcome.stderr.contains("warning"),
         "{outcome}"
@@ -394,18 +401,7 @@ fn an_error_says_what_each_server_said() {
 fn fetch_brings_the_wheels_of_a_registry() {
     let registry = OciRegistry::start(|_| None);
     let world = world(&registry);
-    let reference = registry.reference("team/wheels");
-    let words = [
-        "-vpython-wheels",
-        "new",
-        "-vpython-wheels",
-        &reference,
-        "-vpython-tool",
-        "fetch",
-        "tool.py",
-    ];
-    let outcome = launch(&world, &words).run();
-    assert_eq!(outcome.code, Some(0), "{outcome}");
+    fetch(&world, &registry.reference("team/wheels"));
     for (name, version) in [("a", "1"), ("b", "2")] {
         let (wheel, _) = module(name, version);
         let file = world.path(&format!("new/{}", wheel.file_name()));

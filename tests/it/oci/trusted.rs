@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use expect_test::expect;
 use serde_json::Value;
 
-use super::servers::{blob, launch, redacted, world};
+use super::servers::{self, LOGGED, blob, launch, redacted, world};
 use super::{OTHER_USER, module};
 use crate::support::http_server::Reply;
 use crate::support::{OciRegistry, Outcome, World};
@@ -19,16 +19,7 @@ pub(super) fn trust(world: &World, sources: &[&str]) {
 /// Installs the script with a registry as its wheelhouse, in an empty store, with a log.
 fn install(world: &World, registry: &OciRegistry) -> Outcome {
     let _ = std::fs::remove_dir_all(world.outside("root"));
-    let reference = registry.reference("team/wheels");
-    let words = [
-        "-vpython-wheels",
-        &reference,
-        "-vpython-tool",
-        "install",
-        "tool.py",
-    ];
-    let words = [&["-vpython-log-level", "debug"][..], &words].concat();
-    let outcome = launch(world, &words).run();
+    let outcome = servers::install(world, registry, &LOGGED);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     outcome
 }
