@@ -1,6 +1,7 @@
 //! Image layouts on disk as wheelhouses: read by launches, and written by `push`.
 
 mod built;
+mod built_on_servers;
 mod by_name;
 mod once;
 mod push;
