@@ -53,14 +53,16 @@ impl Layers {
         }
     }
 
-    /// Opens layers in their order, after `download` has written those that are missing. Meanwhile
-    /// no other process downloads layers or removes them.
+    /// Opens layers of an image in their order, after `download` has written those that are missing.
+    /// Meanwhile no other process downloads layers or removes them. `source` says where they come
+    /// from.
     ///
     /// # Errors
     /// Those of `download`, also of another process that has just failed to download the same
-    /// layers; a file cannot be read or written.
+    /// layers from the same source; a file cannot be read or written.
     pub fn open(
         &self,
+        source: &str,
         layers: &[Descriptor],
         download: impl FnOnce(&[Descriptor], &NewLayout) -> Result<()>,
     ) -> Result<Vec<Blob>> {
@@ -70,8 +72,9 @@ impl Layers {
                 return open_or_download(&NewLayout::begin(directory.path())?, layers, download);
             }
         };
-        let digests: Vec<String> = layers.iter().map(|one| one.digest.to_string()).collect();
-        let inputs = Digest::of(digests.join("\n").as_bytes());
+        let digests = layers.iter().map(|one| one.digest.to_string());
+        let inputs: Vec<String> = std::iter::once(source.to_owned()).chain(digests).collect();
+        let inputs = Digest::of(inputs.join("\n").as_bytes());
         let activity = "downloading layers of an image";
         let mut lock = BuildLock::wait(&store.lock_file(LAYERS), activity)?;
         lock.work(&inputs, |lock| {

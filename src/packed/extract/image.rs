@@ -107,9 +107,11 @@ impl PackedImage {
     fn open_layers(&self, layers: &[Descriptor]) -> Result<Vec<Blob>> {
         match &self.source {
             Source::Layout(layout) => layers.iter().map(|layer| layout.blob(layer)).collect(),
-            Source::Registry { registry, kept } => kept.open(layers, |missing, layout| {
-                registry.pull_blobs(missing, layout)
-            }),
+            Source::Registry { registry, kept } => {
+                kept.open(&self.reference.to_string(), layers, |missing, layout| {
+                    registry.pull_blobs(missing, layout)
+                })
+            }
         }
     }
 
