@@ -22,10 +22,10 @@
 //! it renames (`importlib._bootstrap_external._write_atomic`).
 //!
 //! A launch does not compile byte code. The environment that it builds gets the byte code that the
-//! store has of all its wheels. Sources that cannot be compiled, such as
-//! templates and sources for Python 2, have none, as with pip. CPython 3.6 does not support
-//! unchecked byte code, and gets none: checked byte code would depend on modification times that
-//! copies do not keep. For the same reason 2.7 (`python2`) gets its byte code in the environment.
+//! store has of all its wheels. Sources that cannot be compiled, such as templates and sources for
+//! Python 2, have none, as with pip. CPython 3.6 does not support unchecked byte code, and gets none:
+//! checked byte code would depend on modification times that copies do not keep. For the same reason
+//! 2.7 (`python2`) gets its byte code in the environment.
 
 mod ahead;
 mod answer;

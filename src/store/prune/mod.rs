@@ -1,5 +1,6 @@
-//! Removing what is no longer needed: environments by their last use, then unpacked wheels and
-//! interpreters from images that no environment uses, memos of removed environments, and leftovers of killed builds.
+//! Removing what is no longer needed: layers of images and environments by their last use, then
+//! unpacked wheels and interpreters from images that no environment uses, memos of removed
+//! environments, and leftovers of killed builds.
 //!
 //! Pruning never waits, and no launch waits for it. It locks an environment exclusively without
 //! waiting, renames it, and then removes it; a launch in between rebuilds it. Without locks,
