@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A request that the server has received.
@@ -145,22 +146,24 @@ pub struct HttpServer {
     received: Arc<Mutex<Vec<Received>>>,
     connections: Arc<AtomicUsize>,
     has_ended: Arc<AtomicBool>,
+    listener: Option<JoinHandle<()>>,
 }
 
 impl HttpServer {
     /// Starts a server on a free port of 127.0.0.1.
     pub fn start(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self {
+        let mut server = Self {
             address: listener.local_addr().unwrap(),
             received: Arc::default(),
             connections: Arc::default(),
             has_ended: Arc::default(),
+            listener: None,
         };
         let connections = Arc::clone(&server.connections);
         let (received, has_ended) = (Arc::clone(&server.received), Arc::clone(&server.has_ended));
         let answer = Arc::new(answer);
-        std::thread::spawn(move || {
+        server.listener = Some(std::thread::spawn(move || {
             for connection in listener.incoming() {
                 if has_ended.load(Ordering::Relaxed) {
                     return;
@@ -173,7 +176,7 @@ impl HttpServer {
                     Ok::<_, std::io::Error>(())
                 });
             }
-        });
+        }));
         server
     }
 
@@ -211,6 +214,10 @@ impl Drop for HttpServer {
         self.has_ended.store(true, Ordering::Relaxed);
         // Wakes the thread that waits for a connection.
         drop(TcpStream::connect(self.address));
+        // From here on the port refuses connections.
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
     }
 }
 
