@@ -44,6 +44,10 @@ pub(super) fn run(
     let is_upgraded =
         |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
     let destination = destination(spec, invocation);
+    // Also if every wheel has arrived by now.
+    if let Some(destination) = destination.as_deref().filter(|path| fs::exists(path)) {
+        staging::remove_left_behind(destination)?;
+    }
     // A directory that does not exist yet has no wheels. It is created for the first one, since an
     // empty directory `wheels` would change what launches choose.
     let invocation = &with_existing_directories(invocation);
@@ -196,7 +200,6 @@ fn fetch(
         destination.display()
     ));
     fs::create_dir_all(destination, 0o777)?;
-    staging::remove_left_behind(destination)?;
     let staging = Staging::make(destination)?;
     let size = files.iter().filter_map(Wanted::size).sum();
     let progress = Progress::download(files.len() as u64, size);

@@ -30,6 +30,8 @@ fn the_missing_wheels_come_and_a_second_run_fetches_nothing() {
         ["a-2-py3-none-any.whl", "b-1-py3-none-any.whl"]
     );
     let requests = index.server.paths().len();
+    // A process was killed after its last wheel had arrived.
+    std::fs::create_dir(world.path("wheels/.fetch-killed")).unwrap();
     fetch(&world, &index, &[]).expect(
         0,
         "",
@@ -38,6 +40,10 @@ fn the_missing_wheels_come_and_a_second_run_fetches_nothing() {
         "#]],
     );
     assert_eq!(index.server.paths().len(), requests);
+    assert_eq!(
+        names(&world.path("wheels")),
+        ["a-2-py3-none-any.whl", "b-1-py3-none-any.whl"]
+    );
     world.vpython(["tool.py"]).run().prints("2 1\n");
 }
 
