@@ -3,6 +3,7 @@
 //!
 //! Wheels that trusted sources have built come from there, also if the wheel itself is on the disk.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -81,10 +82,11 @@ pub fn fetch(
     };
     let layers = trusted.read(&plan.interpreter, connection.as_ref());
     missing.retain(|wheel| is_remote(wheel) || layers.of(wheel).is_some());
-    // The largest first, so that the last one to finish is small.
-    missing.sort_by(|one, other| {
-        let by_size = other.size.cmp(&one.size);
-        by_size.then_with(|| one.name.cmp(&other.name))
+    // The largest first, so that the last one to finish is small. If each is compiled as soon as it
+    // has arrived, those for any platform come before: the others have few sources for their size.
+    missing.sort_by_cached_key(|wheel| {
+        let is_compiled_early = ahead.is_some() && is_for_any_platform(wheel);
+        (!is_compiled_early, Reverse(wheel.size), wheel.name.clone())
     });
     warnings.extend(layers.warnings.iter().cloned());
     let mut fetched = Fetched {
@@ -114,6 +116,11 @@ pub fn fetch(
         fetched.warnings.extend(warning);
     }
     Ok(fetched)
+}
+
+fn is_for_any_platform(wheel: &PlannedWheel) -> bool {
+    let file = wheel.to_fetch.as_ref();
+    file.is_some_and(|file| file.file_name.ends_with("-any.whl"))
 }
 
 /// The downloads of the wheels of a plan.
