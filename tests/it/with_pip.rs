@@ -157,7 +157,7 @@ fn wheels_of_the_spec_come_first() {
 #[test]
 fn without_a_wheel_of_pip_the_request_is_refused() {
     let world = World::new();
-    let fake = Fake::new(&world, "3.11.7");
+    let fake = Fake::new(&world, &world.python.version);
     world.wheel(&pip("8").requires_python("<3"));
     world.write("vpython.toml", "");
     let message = expect![[r#"

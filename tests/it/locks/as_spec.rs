@@ -115,10 +115,15 @@ fn a_lock_for_other_platforms_is_refused() {
           caused by: `one` is locked in `[WORLD]/work/pylock.toml`, line 5 and in `[WORLD]/work/pylock.toml`, line 11
     "#]]);
     world.write("pylock.toml", format!("requires-python = '>=4'\n{lock}"));
-    launch().refuses(127, expect![[r#"
+    // No other interpreter is found.
+    let path = world.outside("bin");
+    let refused = world
+        .vpython(["-vpython-spec", "pylock.toml", "-c", ""])
+        .env("PATH", path)
+        .run();
+    refused.refuses(127, expect![[r#"
         vpython: error: no interpreter satisfies `requires-python = ">=4"` (`[WORLD]/work/pylock.toml`, line 1)
           caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but `requires-python` is `>=4` (`[WORLD]/work/pylock.toml`, line 1)
-          caused by: `/usr/bin/python3`: it is CPython 3.11.2, but `requires-python` is `>=4` (`[WORLD]/work/pylock.toml`, line 1)
           hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`
     "#]]);
 }

@@ -128,13 +128,15 @@ fn a_lock_that_is_not_of_its_spec_says_what_has_changed() {
         "vpython.toml",
         "requires-python = '>=3.6'\ndependencies = ['one', 'two', 'four']\n",
     );
+    // No other interpreter is found.
     lock(&world, &["--check"])
+        .env("PATH", world.outside("bin"))
         .run()
         .expect(1, expect![[r#"
             pylock.vpython.toml: would change
               `four` was added (`[WORLD]/work/vpython.toml`, line 2)
         "#]], expect![[r#"
-            vpython: warning: cannot lock `[WORLD]/work/vpython.toml` for CPython 3.11.2 on linux x86_64: no wheel in `[WORLD]/work/wheels` fits `four` (required in `[WORLD]/work/vpython.toml`, line 2): there is no wheel of `four`
+            vpython: warning: cannot lock `[WORLD]/work/vpython.toml` for CPython [VERSION] on linux x86_64: no wheel in `[WORLD]/work/wheels` fits `four` (required in `[WORLD]/work/vpython.toml`, line 2): there is no wheel of `four`
         "#]]);
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
     // Order and white space make no difference.

@@ -36,6 +36,11 @@ fn refuses(world: &World, file: &Path, message: impl Expected) {
     let error = extracted(world, file).unwrap_err();
     let said = vpython::testing::report::one_line(&error);
     let said = said.replace(file.to_str().unwrap(), "[FILE]");
+    // A column in a whole manifest depends on the interpreter.
+    let said = match said.rsplit_once(" column ") {
+        Some((text, column)) if column.len() > 3 => format!("{text} column [COLUMN]"),
+        _ => said,
+    };
     let version = format!("python3.{}/", world.python.minor);
     message.check(&redact_digests(
         &world.redact(&said).replace(&version, "[PYTHON]/"),
@@ -239,7 +244,7 @@ fn an_invalid_manifest_is_refused() {
         (
             serde_json::json!({"kind": "file", "path": "zzz", "mode": "4755", "size": 1, "sha256": digest}),
             expect![
-                "cannot unpack `[FILE]`: cannot read the pack manifest: unknown variant `4755`, expected `0644` or `0755` at line 1 column 6448"
+                "cannot unpack `[FILE]`: cannot read the pack manifest: unknown variant `4755`, expected `0644` or `0755` at line 1 column [COLUMN]"
             ],
         ),
         (
