@@ -3,12 +3,13 @@
 //!
 //! A moment is a system call of the run or of a process that it starts. `VPYTHON_SWEEP=all` visits
 //! every moment, `VPYTHON_SWEEP=100` a hundred for each kind of run and fault, evenly distributed;
-//! the default is a few. `--nocapture` prints the counts.
+//! the default is one. `--nocapture` prints the counts.
 
 mod from_index;
 mod in_place;
 mod kills;
 mod misreports;
+mod of_image;
 mod peers;
 mod refusals;
 mod refused_kinds;
@@ -20,9 +21,6 @@ use std::process::Command;
 
 use crate::support::trace::{Fault, Traced, traced};
 use crate::support::{PackageIndex, Wheel, World};
-
-/// The default number of moments.
-const FEW: usize = 2;
 
 /// A kind of run, with the store that it finds.
 struct Scene {
@@ -215,7 +213,7 @@ impl Scene {
     fn next_launch_works(&self) -> Result<(), String> {
         let expect = |words: &[&str], stdout: Option<&str>| {
             let mut launch = self.world.vpython(words);
-            if self.index.is_some() {
+            if self.index.is_some() || self.has_interpreter() {
                 let variables = self.variables.iter();
                 launch = variables.fold(launch, |launch, (name, value)| launch.env(name, value));
             }
@@ -238,7 +236,11 @@ impl Scene {
             expect(&["-vpython-tool", "check", "--all", "--repair"], None)?;
             expect(&["tool.py"], Some("1 2 3\n"))?;
         }
-        let sound = "1 environment and 3 unpacked wheels: all files are intact\n";
+        let sound = if self.has_interpreter() {
+            "1 environment, 1 interpreter from images and 3 unpacked wheels: all files are intact\n"
+        } else {
+            "1 environment and 3 unpacked wheels: all files are intact\n"
+        };
         expect(&["-vpython-tool", "check", "--all"], Some(sound))?;
         expect(&["-vpython-tool", "prune"], None)?;
         let names = |directory: &str| {
@@ -340,12 +342,17 @@ fn copy(from: &Path, to: &Path) {
     );
 }
 
+/// Checks whether more is to be visited than by default.
+pub fn is_sweep() -> bool {
+    std::env::var_os("VPYTHON_SWEEP").is_some()
+}
+
 /// The moments to visit out of `count`, numbered from 1.
 pub fn moments(count: usize) -> Vec<usize> {
     let tries = match std::env::var("VPYTHON_SWEEP").as_deref() {
         Ok("all") => count,
         Ok(tries) => tries.parse().expect("VPYTHON_SWEEP is `all` or a number"),
-        Err(_) => FEW,
+        Err(_) => 1,
     };
     let tries = tries.min(count);
     (0..tries).map(|index| 1 + index * count / tries).collect()

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use nix::sys::stat::{Mode, SFlag};
 
+use crate::crashes::is_sweep;
+
 /// A kind of damage to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
@@ -81,11 +83,6 @@ impl Damage {
             Self::DanglingLink => symlink("/nowhere/at/all", path).unwrap(),
         }
     }
-}
-
-/// Checks whether all damages are tried, as in the sweeps of `crashes`.
-pub fn is_sweep() -> bool {
-    std::env::var_os("VPYTHON_SWEEP").is_some()
 }
 
 /// The damages to try on a file, by its number: all in a sweep, and otherwise two, which differ from

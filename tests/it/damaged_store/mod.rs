@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use damage::{Damage, damages, is_sweep};
+use damage::{Damage, damages};
 
+use crate::crashes::is_sweep;
 use crate::support::{Outcome, Wheel, World};
 
 /// The time limit of a run.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::{Launch, Outcome, World};
 
 /// The image of the default interpreter of tests, which all of them share.
-struct Image {
+pub struct Image {
     /// The layout that it is in.
     layout: PathBuf,
     /// The digest of its manifest.
@@ -24,7 +24,7 @@ struct Image {
 
 impl Image {
     /// Returns the image, which the first test makes.
-    fn get() -> &'static Self {
+    pub fn get() -> &'static Self {
         static IMAGE: OnceLock<Image> = OnceLock::new();
         IMAGE.get_or_init(|| {
             let layout = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-image");
@@ -58,7 +58,7 @@ impl Image {
     }
 
     /// Puts the layout into a world as `layout`, and returns its path.
-    fn put(&self, world: &World) -> PathBuf {
+    pub fn put(&self, world: &World) -> PathBuf {
         let layout = world.path("layout");
         let blobs = "blobs/sha256";
         std::fs::create_dir_all(layout.join(blobs)).unwrap();
@@ -76,7 +76,7 @@ impl Image {
     }
 
     /// Returns the reference to the layout in a world.
-    fn reference(&self) -> String {
+    pub fn reference(&self) -> String {
         format!("oci:layout@sha256:{}", self.digest)
     }
 
