@@ -97,18 +97,17 @@ fn a_warm_launch_starts_no_process_and_makes_few_calls() {
     if !has_strace() {
         return;
     }
-    let world = world();
-    settle();
-    assert_few(&calls(&world, |program, words| {
-        world.program(program, words).arguments(["tool.py"])
-    }));
+    let script = world();
     // A spec for the whole directory, and a script below it.
-    world.write("vpython.toml", "dependencies = ['a']\n");
-    world.write("below/plain.py", "import a\nprint(a.VERSION)\n");
+    let whole = world();
+    whole.write("vpython.toml", "dependencies = ['a']\n");
+    whole.write("below/plain.py", "import a\nprint(a.VERSION)\n");
     settle();
-    assert_few(&calls(&world, |program, words| {
-        world.program(program, words).arguments(["below/plain.py"])
-    }));
+    for (world, program) in [(&script, "tool.py"), (&whole, "below/plain.py")] {
+        assert_few(&calls(world, |launcher, words| {
+            world.program(launcher, words).arguments([program])
+        }));
+    }
 }
 
 #[test]

@@ -11,6 +11,9 @@ test -d root/site || { mkdir -p root/site; for name in a b c; do echo \"VERSION 
 cat root/site/a.py root/site/b.py root/site/c.py
 ";
 
+/// One call of this many is visited: each costs two runs.
+const STEP: usize = 4;
+
 /// Checks whether the installer works after it was killed before one of its calls.
 fn works_after_kill(world: &World, moment: usize) -> bool {
     let words = || {
@@ -38,18 +41,18 @@ fn an_in_place_installer_fails_the_sweep() {
     ];
     let clean = traced(&world, words, &[], None);
     let mut broken = Vec::new();
-    for moment in 1..=clean.calls {
+    for moment in (1..=clean.calls).step_by(STEP) {
         if !works_after_kill(&world, moment) {
             broken.push(moment);
         }
     }
     eprintln!(
-        "an installer in place killed at each of {} calls: {} broken",
+        "an installer in place killed at one in {STEP} of {} calls: {} broken",
         clean.calls,
         broken.len()
     );
     assert!(
-        broken.len() > 5,
+        broken.len() > 3,
         "the sweep finds almost nothing: {broken:?}"
     );
 }

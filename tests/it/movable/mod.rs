@@ -60,8 +60,7 @@ impl Form {
     fn places(self) -> &'static [Place] {
         match self {
             _ if is_full() => &Place::ALL,
-            Self::WithPython => &[Place::Odd, Place::Long, Place::Linked, Place::ReadOnly],
-            Self::UnpackedWithPython => &[Place::Odd, Place::ReadOnly],
+            Self::WithPython | Self::UnpackedWithPython => &[Place::Odd, Place::ReadOnly],
             _ => &Place::ALL,
         }
     }

@@ -162,25 +162,25 @@ fn a_warm_launch_makes_as_many_calls_as_with_another_interpreter() {
         return;
     }
     let world = world();
-    let trace = |interpreter: Option<String>, root: &str| {
-        let launch = |program: &std::path::Path, words: &[&str]| {
-            let words = words.iter().chain(&["-c", "print(1)"]);
-            let launch = world.program(program, words);
-            let launch = launch.env("VPYTHON_VIRTUALENV_ROOT", world.outside(root));
-            match &interpreter {
-                Some(interpreter) => launch.env("VPYTHON_INTERPRETER", interpreter),
-                None => launch,
-            }
-        };
-        launch(crate::support::VPYTHON.as_ref(), &[])
-            .run()
-            .prints("1\n");
-        settle();
-        calls(&world, launch)
+    let launch = |program: &std::path::Path, words: &[&str], (interpreter, root): (&str, &str)| {
+        let words = words.iter().chain(&["-c", "print(1)"]);
+        world
+            .program(program, words)
+            .env("VPYTHON_VIRTUALENV_ROOT", world.outside(root))
+            .env("VPYTHON_INTERPRETER", interpreter)
     };
-    let own = world.python.path.to_str().unwrap().to_owned();
-    let plain = trace(Some(own), "plain");
-    let of_image = trace(Some(Image::get().reference()), "root");
+    let (own, image) = (
+        world.python.path.to_str().unwrap(),
+        Image::get().reference(),
+    );
+    let ways = [(own, "plain"), (&*image, "root")];
+    for way in ways {
+        let first = launch(crate::support::VPYTHON.as_ref(), &[], way);
+        first.run().prints("1\n");
+    }
+    settle();
+    let [plain, of_image] =
+        ways.map(|way| calls(&world, |program, words| launch(program, words, way)));
     assert!(
         of_image.len() <= plain.len(),
         "{} calls, and {} with a path: {of_image:#?}\n{plain:#?}",
