@@ -131,11 +131,14 @@ impl<'a> Reader<'a> {
         table
     }
 
+    /// Warns of each key of a table that is not `known`, and suggests a known one with a similar
+    /// name, or the same key `elsewhere`. Both are keys after a prefix, which is the path of their
+    /// table.
     pub(super) fn warn_of_unknown_keys(
         &mut self,
         table: &DeTable<'a>,
-        known: &[&str],
-        prefix: &str,
+        (prefix, known): (&str, &[&str]),
+        (other_prefix, elsewhere): (&str, &[&str]),
     ) {
         for key in table
             .keys()
@@ -143,8 +146,13 @@ impl<'a> Reader<'a> {
         {
             let place = self.places.at(key.span().start);
             let key = key.get_ref();
-            let hint = nearest(key, known.iter().copied())
-                .map(|near| format!("; did you mean `{prefix}{near}`?"))
+            let meant = if elsewhere.contains(&key.as_ref()) {
+                Some((other_prefix, key.as_ref()))
+            } else {
+                nearest(key, known.iter().copied()).map(|near| (prefix, near))
+            };
+            let hint = meant
+                .map(|(prefix, key)| format!("; did you mean `{prefix}{key}`?"))
                 .unwrap_or_default();
             self.warnings.push(format!(
                 "{place}: unknown key `{prefix}{key}` is ignored{hint}"

@@ -21,6 +21,8 @@ use crate::invocation::{HOW_TO_PIN, WheelhouseReference};
 use crate::oci::PinnedReference;
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
+/// The prefix of the keys of vpython's own table.
+const TOOL: &str = "tool.vpython.";
 const TOOL_KEYS: [&str; 11] = [
     "interpreter",
     "wheels",
@@ -96,7 +98,8 @@ impl<'a> Reader<'a> {
         // The settings in `[tool.vpython]`.
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
-            self.warn_of_unknown_keys(tool, &[&TOOL_KEYS, choices].concat(), "tool.vpython.");
+            let known = [&TOOL_KEYS, choices].concat();
+            self.warn_of_unknown_keys(tool, (TOOL, &known), ("", &TOP_KEYS));
             spec.interpreter = self.interpreter(tool.get("interpreter"));
             spec.wheelhouses = self.wheelhouses(tool);
             spec.python_path = self
@@ -125,7 +128,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the keys at the top level.
     fn project(&mut self, document: &DeTable<'a>) -> Project {
-        self.warn_of_unknown_keys(document, &TOP_KEYS, "");
+        self.warn_of_unknown_keys(document, ("", &TOP_KEYS), (TOOL, &TOOL_KEYS));
         let requires_python = document
             .get("requires-python")
             .and_then(|value| self.python_range(value));
@@ -310,13 +313,15 @@ mod tests {
     #[test]
     fn an_unknown_key_is_a_warning_with_a_suggestion() {
         let spec = parse(&text(
-            "dependancies = []\nname = 'x'\n[tool.vpython]\nwheel = []\n",
+            "dependancies = []\nname = 'x'\nwheels = []\n[tool.vpython]\nwheel = []\ndependencies = []\n",
         ))
         .unwrap();
         let warnings = [
             "`/src/vpython.toml`, line 1: unknown key `dependancies` is ignored; did you mean `dependencies`?",
             "`/src/vpython.toml`, line 2: unknown key `name` is ignored",
-            "`/src/vpython.toml`, line 4: unknown key `tool.vpython.wheel` is ignored; did you mean `tool.vpython.wheels`?",
+            "`/src/vpython.toml`, line 3: unknown key `wheels` is ignored; did you mean `tool.vpython.wheels`?",
+            "`/src/vpython.toml`, line 6: unknown key `tool.vpython.dependencies` is ignored; did you mean `dependencies`?",
+            "`/src/vpython.toml`, line 5: unknown key `tool.vpython.wheel` is ignored; did you mean `tool.vpython.wheels`?",
         ];
         assert_eq!(spec.warnings, warnings);
     }
