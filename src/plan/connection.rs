@@ -24,7 +24,7 @@ use crate::remote::registry::Registry;
 use crate::remote::{Client, Downloaded, FileToFetch, RemoteUrl, Restart, Settings};
 use crate::report::progress::Part;
 use crate::report::{self, Failure};
-use crate::spec::{Indexes, Packages, Spec};
+use crate::spec::{Indexes, Located, Packages, Spec};
 
 /// The name of the cache of the indexes' answers, beside the store's directory of memos.
 const CACHE: &str = "index";
@@ -65,7 +65,7 @@ pub struct Connection {
     pinned: HashSet<(PackageName, Version)>,
     /// The servers that have wheels by digest.
     sources: Arc<Sources>,
-    /// The directories of pip's `find-links`, outside the spec.
+    /// The directories of `find-links` in pip's settings and in `[tool.uv]`.
     directories: Vec<Named<PathBuf>>,
     /// Warnings about the settings, one sentence each.
     pub warnings: Vec<String>,
@@ -88,6 +88,8 @@ impl Connection {
         let words = [site, options.options.clone()].concat();
         let mut settings = IndexSettings::read(&words, &spec.indexes, &invocation.conf, process)?;
         settings.warnings.extend(of_pip);
+        let (limit, of_limit) = exclude_newer(options, &spec.indexes);
+        settings.warnings.extend(of_limit);
         let connections = settings.connections(Settings::of(process));
         let warnings = std::mem::take(&mut settings.warnings);
         let directories = std::mem::take(&mut settings.directories);
@@ -104,7 +106,7 @@ impl Connection {
             } else {
                 Freshness::Fresh
             },
-            exclude_newer: options.exclude_newer,
+            exclude_newer: limit,
             direct,
         };
         let sources = Arc::new(Sources::of(spec, invocation, process, &client)?);
@@ -314,6 +316,22 @@ fn direct_urls(spec: &Spec, client: &Client) -> Result<DirectUrls> {
         direct.note_indexed(&asked.value.requirement.name);
     }
     Ok(direct)
+}
+
+/// Returns the time from which files are passed over: that of the caller, or else that of the spec; and
+/// a warning if the latter is neither a date nor a time.
+fn exclude_newer(options: &Use, spec: &Indexes) -> (Option<Timestamp>, Option<String>) {
+    let of_spec = spec.exclude_newer.as_ref();
+    let (None, Some(Located { value, place })) = (options.exclude_newer, of_spec) else {
+        return (options.exclude_newer, None);
+    };
+    match Timestamp::parse_limit(value) {
+        Ok(limit) => (Some(limit), None),
+        Err(why) => {
+            let warning = format!("{place}: `tool.uv.exclude-newer` is ignored: {why}");
+            (None, Some(warning))
+        }
+    }
 }
 
 /// Returns the versions that a spec pins.

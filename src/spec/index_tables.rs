@@ -1,15 +1,13 @@
-//! The keys of TOML specs that name package indexes: `index` in `[tool.vpython]`; `index`,
-//! `index-url`, `extra-index-url`, `find-links`, `no-index` and `sources` in `[tool.uv]`.
+//! The keys of TOML specs that name package indexes: `index` in `[tool.vpython]`, and those of
+//! `[tool.uv]`.
 //!
-//! uv's own keys are read so that a script or project that works with uv works here. What is not
-//! supported there is a warning of `fetch`, and a mistake in `[tool.vpython]` is an error.
+//! A mistake in `[tool.vpython]` is an error; [`uv_tables`] reads uv's.
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Located;
-use super::indexes::{IndexRole, IndexUrl, Indexes, SpecIndex};
+use super::indexes::{IndexRole, IndexUrl, Indexes};
 use super::toml_reader::{Reader, Value};
+use super::uv_tables;
 
 /// Reads the indexes of a document.
 pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
@@ -25,7 +23,7 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Index
         // The indexes of `[tool.vpython]` are the only ones; uv's pages of links still count.
         let has_own = !indexes.named.is_empty();
         let before = reader.warnings.len();
-        let mut of_uv = of_uv(uv, reader);
+        let mut of_uv = uv_tables::read(uv, reader);
         of_uv.warnings = reader.warnings.split_off(before);
         if has_own {
             of_uv
@@ -71,168 +69,12 @@ fn own<'a>(value: &Value<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
     }
 }
 
-/// Reads `[tool.uv]`, as far as it is about indexes.
-fn of_uv<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
-    let mut indexes = Indexes::default();
-    if let Some(DeValue::Array(tables)) = uv.get("index").map(Spanned::get_ref) {
-        for table in tables {
-            match table.get_ref().as_table() {
-                Some(table) => uv_index(table, &mut indexes, reader),
-                None => reader.warn(table.span().start, "`tool.uv.index` is not a table"),
-            }
-        }
-    }
-    // The older keys; uv searches these indexes after those of `[[tool.uv.index]]`.
-    for (text, at) in texts(uv.get("extra-index-url")) {
-        if let Some(url) = index_of(text, at, "tool.uv.extra-index-url", &mut indexes, reader) {
-            indexes.add(url, IndexRole::Extra);
-        }
-    }
-    let has_default = indexes
-        .named
-        .iter()
-        .any(|index| index.role == IndexRole::Default);
-    for (text, at) in texts(uv.get("index-url"))
-        .into_iter()
-        .filter(|_| !has_default)
-    {
-        if let Some(url) = index_of(text, at, "tool.uv.index-url", &mut indexes, reader) {
-            indexes.add(url, IndexRole::Default);
-        }
-    }
-    for (text, at) in texts(uv.get("find-links")) {
-        indexes
-            .find_links
-            .extend(url_of(text, at, "tool.uv.find-links", reader));
-    }
-    if let Some(value) = uv.get("no-index")
-        && matches!(value.get_ref(), DeValue::Boolean(true))
-    {
-        indexes.no_index = Some(reader.placed((), value.span().start).place);
-    }
-    pins(uv, &mut indexes, reader);
-    indexes
-}
-
-/// Reads an item of `[[tool.uv.index]]`:
-/// <https://docs.astral.sh/uv/concepts/indexes/#defining-an-index>.
-fn uv_index<'a>(table: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
-    let is_set = |key: &str| {
-        let value = table.get(key).map(Spanned::get_ref);
-        matches!(value, Some(DeValue::Boolean(true)))
-    };
-    let text = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
-    let Some((url, at)) = texts(table.get("url")).into_iter().next() else {
-        return;
-    };
-    if text("format") == Some("flat") {
-        let page = url_of(url, at, "tool.uv.index", reader);
-        return indexes.find_links.extend(page);
-    }
-    let Some(url) = index_of(url, at, "tool.uv.index", indexes, reader) else {
-        return;
-    };
-    let role = match (is_set("explicit"), is_set("default")) {
-        (true, _) => IndexRole::Explicit,
-        (false, true) => IndexRole::Default,
-        (false, false) => IndexRole::Extra,
-    };
-    // Of several default indexes, uv takes the first.
-    if role == IndexRole::Default && indexes.named.iter().any(|index| index.role == role) {
-        return;
-    }
-    let codes = table
-        .get("ignore-error-codes")
-        .and_then(|codes| codes.get_ref().as_array());
-    let code = |code: &Value<'a>| {
-        let code = code.get_ref().as_integer()?;
-        u16::from_str_radix(code.as_str(), code.radix()).ok()
-    };
-    indexes.named.push(SpecIndex {
-        url,
-        name: text("name").map(str::to_owned),
-        role,
-        ignored_statuses: codes.map(|codes| codes.iter().filter_map(code).collect()),
-    });
-}
-
-/// Reads the entries `PROJECT = { index = "NAME" }` of `[tool.uv.sources]`.
-fn pins<'a>(uv: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>) {
-    let sources = uv
-        .get("sources")
-        .and_then(|value| value.get_ref().as_table());
-    for (project, source) in sources.into_iter().flatten() {
-        // A list has one source for each marker.
-        let (index, why) = match source.get_ref() {
-            DeValue::Table(table) => (
-                table.get("index"),
-                "vpython takes projects from wheel directories and package indexes only",
-            ),
-            _ => (None, "vpython does not choose a source by marker"),
-        };
-        let Some(index) = index else {
-            let ignored = format!("`tool.uv.sources.{}` is ignored: {why}", project.get_ref());
-            reader.warn(source.span().start, &ignored);
-            continue;
-        };
-        if let (Some(name), Ok(project)) = (index.get_ref().as_str(), project.get_ref().parse()) {
-            let name = reader.placed(name.to_owned(), index.span().start);
-            indexes.pins.insert(project, name);
-        }
-    }
-}
-
-/// Returns the URL of an index of uv's tables; none, and notes that, if it is not one for HTTP.
-fn index_of(
-    text: &str,
-    at: usize,
-    key: &str,
-    indexes: &mut Indexes,
-    reader: &Reader<'_>,
-) -> Option<Located<IndexUrl>> {
-    match IndexUrl::parse(text) {
-        Ok(url) => Some(reader.placed(url, at)),
-        Err(why) => {
-            let text = IndexUrl::hide_secrets(text);
-            let place = reader.placed((), at).place;
-            let problem = format!("{place}: `{text}` of `{key}`: {why}");
-            indexes.unusable.push(problem);
-            None
-        }
-    }
-}
-
-/// Returns the URL of a page of links of uv's tables; none, with a warning, if it is not one for HTTP.
-fn url_of(text: &str, at: usize, key: &str, reader: &mut Reader<'_>) -> Option<Located<IndexUrl>> {
-    match IndexUrl::parse(text) {
-        Ok(url) => Some(reader.placed(url, at)),
-        Err(why) => {
-            let text = IndexUrl::hide_secrets(text);
-            reader.warn(at, &format!("`{text}` of `{key}` is ignored: {why}"));
-            None
-        }
-    }
-}
-
-/// Returns the texts of a string or of an array of strings, each with its offset. Others are
-/// skipped: uv reports mistakes in its tables.
-fn texts<'v>(value: Option<&'v Value<'_>>) -> Vec<(&'v str, usize)> {
-    let text = |value: &'v Value<'_>| Some((value.get_ref().as_str()?, value.span().start));
-    let Some(value) = value else {
-        return Vec::new();
-    };
-    match value.get_ref() {
-        DeValue::Array(items) => items.iter().filter_map(text).collect(),
-        _ => text(value).into_iter().collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
 
+    use super::super::indexes::SpecIndex;
     use super::super::{Origin, Spec, SpecKind, SpecText, vpython_toml};
-    use super::*;
     use crate::invocation::Chosen;
 
     fn read(content: &str) -> anyhow::Result<Spec> {
@@ -289,7 +131,9 @@ mod tests {
                        [[tool.uv.index]]\nname = 'b'\nurl = 'https://b/s'\nexplicit = true\n\
                        [[tool.uv.index]]\nname = 'g'\nurl = 'https://g/'\nformat = 'flat'\n\
                        [tool.uv.sources]\nTorch = { index = 'b' }\nother = { git = 'https://x/' }\n\
-                       many = [{ index = 'a', marker = \"sys_platform == 'linux'\" }]\n";
+                       many = [{ index = 'a', marker = \"sys_platform == 'linux'\" }]\n\
+                       more = [{ index = 'a', marker = \"sys_platform == 'linux'\" }, { index = 'b' }]\n\
+                       flat = { index = 'g' }\n";
         let expected = [
             "Extra a https://a/s 8",
             "Explicit b https://b/s 11",
@@ -309,17 +153,47 @@ mod tests {
         let pins: Vec<_> = pins
             .map(|(name, index)| (name.as_ref(), index.value.as_str()))
             .collect();
-        assert_eq!(pins, [("torch", "b")]);
+        assert_eq!(pins, [("many", "a"), ("torch", "b")]);
         assert_eq!(spec.indexes.no_index.unwrap().line, 5);
-        let warnings = [
-            "`/src/vpython.toml`, line 4: `./wheels` of `tool.uv.find-links` is ignored: it is not a URL: relative URL \
-             without a base",
-            "`/src/vpython.toml`, line 20: `tool.uv.sources.many` is ignored: vpython does not choose a source by marker",
-            "`/src/vpython.toml`, line 19: `tool.uv.sources.other` is ignored: vpython takes projects from wheel directories \
-             and package indexes only",
+        let directories: Vec<_> = spec.indexes.directories.iter().collect();
+        assert_eq!(directories[0].value, std::path::Path::new("/src/wheels"));
+        assert_eq!(directories.len(), 1);
+        let elsewhere: Vec<&str> = spec.indexes.elsewhere.values().map(|why| &**why).collect();
+        let reasons = [
+            "`/src/vpython.toml`, line 22: `tool.uv.sources.flat`: vpython reads a flat index for all projects only",
+            "`/src/vpython.toml`, line 21: `tool.uv.sources.more`: vpython does not choose a source by marker",
+            "`/src/vpython.toml`, line 19: `tool.uv.sources.other`: vpython takes projects from wheel directories and package \
+             indexes only",
         ];
-        assert_eq!(spec.indexes.warnings, warnings);
+        assert_eq!(elsewhere, reasons);
+        assert_eq!(spec.indexes.warnings, [""; 0]);
         assert_eq!(spec.warnings, [""; 0]);
+    }
+
+    #[test]
+    fn keys_by_which_uv_chooses_versions_are_followed_or_warned_of() {
+        let content = "[tool.uv]\nexclude-newer = '2024-01-01'\nprerelease = 'allow'\nmanaged = true\n\
+                       constraint-dependencies = ['a<2']\n";
+        let indexes = read(content).unwrap().indexes;
+        assert_eq!(indexes.exclude_newer.unwrap().value, "2024-01-01");
+        let warnings = [
+            "`/src/vpython.toml`, line 5: `tool.uv.constraint-dependencies` is ignored: only uv follows it",
+            "`/src/vpython.toml`, line 3: `tool.uv.prerelease` is ignored: only uv follows it",
+        ];
+        assert_eq!(indexes.warnings, warnings);
+    }
+
+    #[test]
+    fn links_that_cannot_be_read_are_noted() {
+        let content = "[tool.uv]\nfind-links = 's3://bucket/'\n[[tool.uv.index]]\nurl = 'https://x/'\nformat = 'flat'\n\
+                       explicit = true\n[[tool.uv.index]]\nurl = 'file:///srv/w'\nformat = 'flat'\n";
+        let indexes = read(content).unwrap().indexes;
+        assert_eq!(indexes.directories[0].value, std::path::Path::new("/srv/w"));
+        let unusable = [
+            "`/src/vpython.toml`, line 4: vpython reads a flat index for all projects only",
+            "`/src/vpython.toml`, line 2: `s3://bucket/` of `tool.uv.find-links`: its scheme is `s3`, not `https`",
+        ];
+        assert_eq!(indexes.unusable, unusable);
     }
 
     #[test]

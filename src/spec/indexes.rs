@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use pep508_rs::PackageName;
 use url::Url;
@@ -20,12 +21,19 @@ pub struct Indexes {
     /// The projects that the spec takes from one named index (`[tool.uv.sources]`), each with the
     /// name of the index.
     pub pins: BTreeMap<PackageName, Located<String>>,
+    /// The projects that the spec takes from a source that vpython cannot read, such as a
+    /// repository, each with the reason: a sentence. No index replaces that source.
+    pub elsewhere: BTreeMap<PackageName, String>,
     /// Pages with links to files of any project (`--find-links`).
     pub find_links: Vec<Located<IndexUrl>>,
+    /// Directories of such files that are no wheel directories: `find-links` of `[tool.uv]`.
+    pub directories: Vec<Located<PathBuf>>,
     /// Hosts that may be reached by plain HTTP (`--trusted-host`), as `host` or `host:port`.
     pub trusted_hosts: Vec<Located<String>>,
     /// Where the spec forbids the use of indexes (`--no-index`); pages of links remain.
     pub no_index: Option<Location>,
+    /// The time from which files of indexes are passed over (`exclude-newer` of `[tool.uv]`).
+    pub exclude_newer: Option<Located<String>>,
     /// Indexes that vpython cannot read, one sentence each: without them, projects would come from
     /// another index. A launch that reads no index does not report them.
     pub unusable: Vec<String>,

@@ -31,6 +31,7 @@ mod unlocked;
 mod unnamed;
 pub mod upgrade;
 mod uv_lock;
+mod uv_tables;
 mod vpython_toml;
 
 use std::path::{Path, PathBuf};

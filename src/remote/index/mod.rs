@@ -113,8 +113,9 @@ impl<T: Transport> Index<T> {
     /// there are none.
     ///
     /// # Errors
-    /// An index before the first one that has the project cannot be read: it might have the
-    /// project. The error names the index and what names that.
+    /// The spec takes the project from a source that vpython cannot read. Or an index before the
+    /// first one that has the project cannot be read: it might have the project. The error names the
+    /// index and what names that.
     pub fn project(&self, name: &PackageName) -> Result<Option<Arc<Listing>>> {
         shared(&self.projects, name.clone(), || self.find(name))
     }
@@ -139,6 +140,13 @@ impl<T: Transport> Index<T> {
 
     /// Returns the wheels of the first index that has the project.
     fn find_in_indexes(&self, name: &PackageName) -> Result<Option<Listing>> {
+        if let Some(why) = self.settings.elsewhere.get(name) {
+            let failure = Failure::new(format!("cannot take `{name}` from a package index"));
+            return Err(failure
+                .because(why.clone())
+                .hint("put its wheel into a wheel directory")
+                .into());
+        }
         for index in self.settings.indexes_for(name) {
             let ConfiguredIndex {
                 url,

@@ -57,9 +57,11 @@ pub struct IndexSettings {
     pub explicit: Vec<ConfiguredIndex>,
     /// The projects that come from one index only, with its name.
     pub pins: BTreeMap<PackageName, Named<String>>,
+    /// The projects that no index has, since the spec takes them from elsewhere, with the reason.
+    pub elsewhere: BTreeMap<PackageName, String>,
     /// Pages with links to files of any project.
     pub find_links: Vec<Named<IndexUrl>>,
-    /// Directories that pip's `find-links` names outside the spec.
+    /// Directories that `find-links` of pip's settings or of `[tool.uv]` names.
     pub directories: Vec<Named<PathBuf>>,
     /// What disables the indexes.
     pub no_index: Option<NamedBy>,
@@ -177,7 +179,7 @@ impl IndexSettings {
         Ok(settings)
     }
 
-    /// Adds the extra and explicit indexes of the spec, and its pins.
+    /// Adds the extra and explicit indexes of the spec, and its sources of projects.
     fn add_named(&mut self, spec: &Indexes) {
         for index in &spec.named {
             let configured = ConfiguredIndex::from(index);
@@ -187,6 +189,7 @@ impl IndexSettings {
                 IndexRole::Default => {}
             }
         }
+        self.elsewhere.clone_from(&spec.elsewhere);
         self.pins = spec
             .pins
             .iter()
@@ -251,6 +254,7 @@ fn layer_of_spec(spec: &Indexes) -> Layer {
     Layer {
         index_url: default.map(|index| of_spec(&index.url)),
         find_links: spec.find_links.iter().map(of_spec).collect(),
+        directories: spec.directories.iter().map(of_spec).collect(),
         trusted_hosts: spec.trusted_hosts.iter().map(of_spec).collect(),
         no_index: spec.no_index.as_ref().map(|place| Named {
             value: true,
