@@ -111,6 +111,7 @@ pub fn decide(
         python_kept,
     };
     recorder.planned(&decided);
+    recorder.warn(&decided.evidence.passing);
     recorder.warn(&decided.evidence.warnings);
     Ok(decided)
 }

@@ -150,9 +150,7 @@ pub(super) fn choose_or_fetch(
         *evidence = before;
         connect(spec, invocation, process, memo)?
     };
-    evidence
-        .warnings
-        .extend(connection.warnings.iter().cloned());
+    evidence.passing.extend(connection.warnings.iter().cloned());
     connection.attach_to(&mut wheelhouse, memo, evidence)?;
     let of_registries = if connection.attach_registries(&mut wheelhouse)? {
         choose_without_indexes(&mut wheelhouse, spec, interpreter, evidence)

@@ -95,7 +95,8 @@ pub fn choose_from_index(
         });
     }
     local.remember();
-    let warnings = [of_remote.warnings, remote.remarks_on_indexes()].concat();
+    let remarks = remote.remarks_on_indexes();
+    let warnings = [of_remote.passing, of_remote.warnings, remarks].concat();
     Ok((chosen, warnings))
 }
 

@@ -251,6 +251,9 @@ pub struct Evidence {
     pub variables: BTreeMap<String, Option<String>>,
     /// Warnings for the caller, one sentence each.
     pub warnings: Vec<String>,
+    /// Warnings that a warm launch does not repeat, one sentence each: about settings of package
+    /// indexes, which it does not read.
+    pub passing: Vec<String>,
     /// Warnings about the requirements of listed wheels, one sentence each. A launch does not print
     /// them.
     pub remarks: Vec<String>,
@@ -283,6 +286,7 @@ impl Evidence {
             other_wheels,
             variables,
             warnings,
+            passing,
             remarks,
             unseeded,
             choice: _,
@@ -291,6 +295,7 @@ impl Evidence {
         self.other_wheels.extend(other_wheels);
         self.variables.extend(variables);
         self.warnings.extend(warnings);
+        self.passing.extend(passing);
         self.remarks.extend(remarks);
         self.unseeded.extend(unseeded);
     }

@@ -92,7 +92,7 @@ pub fn make(
     let mut connection = None;
     if request.spec.may_fetch(invocation) {
         let opened = connect(request.spec, invocation, process, memo)?;
-        evidence.warnings.extend(opened.warnings.iter().cloned());
+        evidence.passing.extend(opened.warnings.iter().cloned());
         opened.attach_to(&mut wheelhouse, memo, &mut evidence)?;
         opened.attach_registries(&mut wheelhouse)?;
         connection = Some(opened);
@@ -151,7 +151,7 @@ pub fn make(
     };
     evidence.warnings.extend(wheelhouse.remarks_on_indexes());
     wheelhouse.remember();
-    Ok((lock, evidence.warnings))
+    Ok((lock, [evidence.passing, evidence.warnings].concat()))
 }
 
 /// Returns the warning for wheelhouses without built wheels.

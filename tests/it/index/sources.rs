@@ -1,5 +1,7 @@
 //! The indexes and directories that settings name, and which of them count.
 
+use expect_test::expect;
+
 use super::{launch, names, wheels, world};
 use crate::support::http_server::Reply;
 use crate::support::{Listed, PackageIndex, Wheel, World};
@@ -59,6 +61,32 @@ fn a_directory_of_find_links_that_does_not_exist_is_skipped_with_a_warning() {
         "2 1\n",
         "vpython: warning: the directory `[WORLD]/work/absent` (`PIP_FIND_LINKS`) does not exist; it is skipped\n",
     );
+    // A warm launch does not read the setting.
+    world.vpython(["tool.py"]).run().prints("2 1\n");
+}
+
+#[test]
+fn a_project_with_another_source_does_not_come_from_an_index() {
+    let (world, index) = (world(), PackageIndex::start(wheels()));
+    let house = world.path("house");
+    std::fs::create_dir(&house).unwrap();
+    let launched = |sources: &str| {
+        world.write(
+            "vpython.toml",
+            format!("dependencies = ['a']\n[tool.uv]\nfind-links = ['house']\n[tool.uv.sources]\n{sources}\n"),
+        );
+        let program = "import a, b; print(a.VERSION, b.VERSION)";
+        launch(&world, &index, &["-vpython-fetch", "-c", program]).run()
+    };
+    launched("a = { git = 'https://example.org/a' }").refuses(125, expect![[r#"
+        vpython: error: cannot take `a` from a package index
+          caused by: `[WORLD]/work/vpython.toml`, line 5: `tool.uv.sources.a`: vpython takes projects from wheel directories and package indexes only
+          hint: put its wheel into a wheel directory
+    "#]]);
+    assert_eq!(index.server.paths(), [""; 0]);
+    // Directories of uv's `find-links` count too.
+    Wheel::module("a", "3").requires("b").write_to(&house);
+    launched("").prints("3 1\n");
 }
 
 #[test]
