@@ -100,7 +100,8 @@ pub enum Tool {
     Lock(Lock),
     /// Create an environment from an archive or image of `pack`
     ///
-    /// SOURCE is an archive, or an image: `oci:app.oci`, or `oci://HOST/REPO[:TAG]` in a registry.
+    /// SOURCE is an archive, or an image: `app.oci` or `app.oci.tar`, `oci:DIR[:TAG]`, or
+    /// `oci://HOST/REPO[:TAG]` in a registry.
     /// Verifies it, and replaces an older environment atomically. Nothing is done if the same
     /// environment is already there.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack SOURCE DIR [options]")]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::install;
 use crate::fs;
 use crate::invocation::{Invocation, Unpack};
-use crate::oci::{Platform, Reference};
+use crate::oci::{LayoutReference, Platform, Reference};
 use crate::packed::{Packed, PackedImage};
 use crate::plan;
 use crate::portable;
@@ -66,6 +66,18 @@ fn packed(word: &OsStr, invocation: &Invocation, process: &Process) -> Result<Pa
     let reference = reference
         .transpose()
         .map_err(|why| Failure::new(format!("cannot unpack `{}`", word.display())).because(why))?;
+    // `pack` writes an image where its output has such a name.
+    let has_name_of_image = [".oci", ".oci.tar"]
+        .iter()
+        .any(|extension| word.as_encoded_bytes().ends_with(extension.as_bytes()));
+    let reference = reference.or_else(|| {
+        has_name_of_image.then(|| {
+            Reference::Layout(LayoutReference {
+                path: word.into(),
+                tag: None,
+            })
+        })
+    });
     match reference {
         None => Ok(Packed::Archive(process.absolute(Path::new(word)))),
         Some(Reference::Layout(mut reference)) => {

@@ -268,6 +268,7 @@ fn unpack_creates_the_environment_of_an_image() {
             expected
         );
         assert_eq!(unpack(&format!("oci:{file}:latest"), "again"), expected);
+        assert_eq!(unpack(file, "by its name"), expected);
     }
 }
 
