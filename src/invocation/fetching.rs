@@ -20,6 +20,9 @@ pub enum Fetching {
     Offline,
 }
 
+/// Why nothing uses the network where [`Fetching::Offline`] holds.
+pub const WHY_OFFLINE: &str = "`-vpython-offline` or `VPYTHON_OFFLINE` is set";
+
 impl Fetching {
     /// Reads the flags and, where a flag is missing, its variable.
     ///

@@ -33,7 +33,7 @@ pub use conf::Conf;
 #[cfg(test)]
 pub use conf::Set;
 pub use documents::{completions, manual};
-pub use fetching::Fetching;
+pub use fetching::{Fetching, WHY_OFFLINE};
 pub use flags::{LogLevel, help};
 pub use interpreter::HOW_TO_PIN;
 pub use options::{
@@ -162,6 +162,16 @@ impl Invocation {
             }
             _ => false,
         }
+    }
+
+    /// Returns why no run may fetch wheels, a sentence; `None` if `fetch` may.
+    #[must_use]
+    pub fn why_nothing_is_fetched(&self) -> Option<String> {
+        if self.fetching == Fetching::Offline {
+            return Some(WHY_OFFLINE.to_owned());
+        }
+        let refusal = self.conf.refusal_of_fetch()?;
+        Some(refusal.causes.join("; "))
     }
 
     /// Returns the command that runs a tool on the environment of this command line.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::connection::site_options;
-use crate::invocation::{Fetching, Invocation};
+use crate::invocation::Invocation;
 use crate::oci::{Reference, RegistryReference};
 use crate::process::{Process, variable};
 use crate::remote::index::IndexSettings;
@@ -19,13 +19,9 @@ use crate::spec::Indexes;
 /// # Errors
 /// The network may not be used, or a setting is invalid.
 pub fn registry_client(invocation: &Invocation, process: &Process) -> Result<Arc<Client>> {
-    let cannot = || Failure::new("registries need the network, which is forbidden");
-    if let Some(refusal) = invocation.conf.refusal_of_fetch() {
-        return Err(cannot().because_of(refusal.causes).into());
-    }
-    if invocation.fetching == Fetching::Offline {
-        let why = "`-vpython-offline` or `VPYTHON_OFFLINE` is set";
-        return Err(cannot().because(why).into());
+    if let Some(why) = invocation.why_nothing_is_fetched() {
+        let failure = Failure::new("registries need the network, which is forbidden");
+        return Err(failure.because(why).into());
     }
     let (site, _) = site_options(invocation, process)?;
     let settings = IndexSettings::read(&site, &Indexes::default(), &invocation.conf, process)?;

@@ -33,7 +33,14 @@ pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Str
         let fetch = candidates.filter.wheelhouse.fetch_command().map(|command| {
             format!("create and fill one: `{command}`, or fetch at launch: `-vpython-fetch`, or ")
         });
-        return format!("{}{name}", fetch.unwrap_or_default());
+        let forbidden = candidates.filter.wheelhouse.fetching_forbidden();
+        let forbidden = forbidden.map(|why| format!("; nothing can be fetched: {why}"));
+        return [
+            fetch.unwrap_or_default(),
+            name.into(),
+            forbidden.unwrap_or_default(),
+        ]
+        .concat();
     };
     if conflicts
         .iter()

@@ -96,7 +96,10 @@ pub(super) struct Wheelhouse {
     on_servers: Vec<String>,
     /// The registries whose wheels are found by their names.
     registries: Vec<String>,
+    /// The command that fetches wheels, where it can be used.
     fetch_command: Option<String>,
+    /// What forbids it, a sentence.
+    fetching_forbidden: Option<String>,
     bundle: Bundle,
     /// The package indexes, where the caller asked for them.
     of_indexes: Option<IndexWheels>,
@@ -174,6 +177,12 @@ impl Wheelhouse {
     /// Returns the command that fills these directories; `None` if the spec has no directory.
     pub fn fetch_command(&self) -> Option<&str> {
         self.fetch_command.as_deref()
+    }
+
+    /// Returns what forbids to fetch wheels, a sentence; `None` if nothing does.
+    #[must_use]
+    pub fn fetching_forbidden(&self) -> Option<&str> {
+        self.fetching_forbidden.as_deref()
     }
 
     /// Returns the directories, image layouts and registries that have wheels by their names, as a

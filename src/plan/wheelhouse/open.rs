@@ -39,10 +39,9 @@ impl Wheelhouse {
         evidence: &mut Evidence,
     ) -> Result<Self> {
         let caller = &invocation.wheels;
-        let fetch_command = spec
-            .base
-            .as_ref()
-            .map(|_| invocation.command_of_tool("fetch"));
+        let fetching_forbidden = invocation.why_nothing_is_fetched();
+        let fetch_command = (spec.base.is_some() && fetching_forbidden.is_none())
+            .then(|| invocation.command_of_tool("fetch"));
         let (trust, bundle) = (spec.trust.clone(), Bundle::new(spec.seed, memo));
         let mut wheelhouse = Self {
             trust,
@@ -55,6 +54,7 @@ impl Wheelhouse {
             on_servers: Vec::new(),
             registries: Vec::new(),
             fetch_command,
+            fetching_forbidden,
             bundle,
             of_indexes: None,
         };
@@ -153,7 +153,7 @@ impl Wheelhouse {
         if !self.add(path, memo, evidence)? {
             let path = path.display();
             let warning = format!("the directory `{path}` ({by}) does not exist; it is skipped");
-            evidence.warnings.push(warning);
+            evidence.passing.push(warning);
         }
         Ok(())
     }

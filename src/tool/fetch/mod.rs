@@ -74,8 +74,7 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     }
     if invocation.fetching == invocation::Fetching::Offline {
         let failure = Failure::new("`-vpython-tool fetch` uses the network, which is forbidden");
-        let why = "`-vpython-offline` or `VPYTHON_OFFLINE` is set";
-        return Err(failure.because(why).into());
+        return Err(failure.because(invocation::WHY_OFFLINE).into());
     }
     let text = spec::find(invocation, process)?;
     // A stale lock file cannot be updated without the wheels, so fetch them first.

@@ -98,11 +98,7 @@ fn wheels_in_directories_are_used_without_asking() {
 #[test]
 fn without_the_setting_nothing_is_asked_and_the_hint_names_it() {
     let (world, index) = (world(), PackageIndex::start(wheels()));
-    for flags in [
-        "",
-        "-vpython-fetch=false ",
-        "-vpython-fetch -vpython-offline ",
-    ] {
+    for flags in ["", "-vpython-fetch=false "] {
         let words: Vec<&str> = flags.split_whitespace().chain(["tool.py"]).collect();
         let outcome = launch(&world, &index, &words).run();
         let command = format!("vpython {flags}-vpython-tool");
@@ -113,6 +109,12 @@ fn without_the_setting_nothing_is_asked_and_the_hint_names_it() {
               hint: create and fill one: `vpython [FLAGS] -vpython-tool fetch tool.py`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
         "#]]);
     }
+    let offline = ["-vpython-fetch", "-vpython-offline", "tool.py"];
+    launch(&world, &index, &offline).run().refuses(125, expect![[r#"
+        vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)
+          caused by: no wheel directory is configured, and there is no `wheels` next to the spec
+          hint: name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`; nothing can be fetched: `-vpython-offline` or `VPYTHON_OFFLINE` is set
+    "#]]);
     assert!(index.server.paths().is_empty());
 }
 
