@@ -342,11 +342,6 @@ fn copy(from: &Path, to: &Path) {
     );
 }
 
-/// Checks whether more is to be visited than by default.
-pub fn is_sweep() -> bool {
-    std::env::var_os("VPYTHON_SWEEP").is_some()
-}
-
 /// The moments to visit out of `count`, numbered from 1.
 pub fn moments(count: usize) -> Vec<usize> {
     let tries = match std::env::var("VPYTHON_SWEEP").as_deref() {

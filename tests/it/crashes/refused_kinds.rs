@@ -8,9 +8,9 @@ use expect_test::expect;
 use nix::errno::Errno;
 use nix::libc;
 
-use super::{Scene, is_sweep, world};
+use super::{Scene, world};
 use crate::support::trace::{Fault, Kind, Only, can_trace, traced, traced_with_input};
-use crate::support::{Outcome, VPYTHON, Wheel};
+use crate::support::{Outcome, VPYTHON, Wheel, is_sweep};
 
 const fn kind(name: &'static str, numbers: &'static [libc::c_long]) -> Kind {
     Kind {

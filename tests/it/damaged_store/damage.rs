@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::sys::stat::{Mode, SFlag};
 
-use crate::crashes::is_sweep;
+use crate::support::is_sweep;
 
 /// A kind of damage to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use damage::{Damage, damages};
 
-use crate::crashes::is_sweep;
-use crate::support::{Outcome, Wheel, World};
+use crate::support::{Outcome, Wheel, World, is_sweep};
 
 /// The time limit of a run.
 const PATIENCE: Duration = Duration::from_mins(1);

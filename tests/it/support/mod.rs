@@ -24,6 +24,11 @@ pub use snapshot::Expected;
 pub use wheel::{Fault, Wheel, planned};
 pub use world::{MOUNTS, VPYTHON, World, files, interpreter_warning, tree, write_with_mode};
 
+/// Checks whether `VPYTHON_SWEEP` asks for more than the default.
+pub fn is_sweep() -> bool {
+    std::env::var_os("VPYTHON_SWEEP").is_some()
+}
+
 /// Reports on standard error that the running test, or a part of it, is skipped. The text bypasses
 /// libtest, which shows the output of a test only if it fails.
 pub fn not_tested(why: &str) {
