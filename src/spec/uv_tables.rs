@@ -23,6 +23,9 @@ const IGNORED: [&str; 6] = [
     "resolution",
 ];
 
+/// Why a source that holds under a marker only is not used.
+const BY_MARKER: &str = "vpython does not choose a source by marker";
+
 /// Reads `[tool.uv]`, as far as it is about indexes.
 pub(super) fn read<'a>(uv: &DeTable<'a>, reader: &mut Reader<'a>) -> Indexes {
     let mut indexes = Indexes::default();
@@ -133,14 +136,13 @@ fn sources<'a>(uv: &DeTable<'a>, indexes: &mut Indexes, reader: &mut Reader<'a>)
         let index = match source.get_ref() {
             DeValue::Table(table) => match table.get("index") {
                 Some(index) => Ok(index),
+                None if table.get("marker").is_some() => Err(BY_MARKER),
                 None => {
                     Err("vpython takes projects from wheel directories and package indexes only")
                 }
             },
             // A list has one source for each marker.
-            DeValue::Array(sources) => {
-                the_only_index(sources).ok_or("vpython does not choose a source by marker")
-            }
+            DeValue::Array(sources) => the_only_index(sources).ok_or(BY_MARKER),
             _ => continue,
         };
         let at = source.span().start;
