@@ -66,20 +66,16 @@ fn packed(word: &OsStr, invocation: &Invocation, process: &Process) -> Result<Pa
     let reference = reference
         .transpose()
         .map_err(|why| Failure::new(format!("cannot unpack `{}`", word.display())).because(why))?;
-    // `pack` writes an image where its output has such a name.
-    let has_name_of_image = [".oci", ".oci.tar"]
-        .iter()
-        .any(|extension| word.as_encoded_bytes().ends_with(extension.as_bytes()));
+    let path = Path::new(word);
     let reference = reference.or_else(|| {
-        has_name_of_image.then(|| {
-            Reference::Layout(LayoutReference {
-                path: word.into(),
-                tag: None,
-            })
-        })
+        let layout = LayoutReference {
+            path: path.to_owned(),
+            tag: None,
+        };
+        portable::pack::has_suffix_of_image(path).then_some(Reference::Layout(layout))
     });
     match reference {
-        None => Ok(Packed::Archive(process.absolute(Path::new(word)))),
+        None => Ok(Packed::Archive(process.absolute(path))),
         Some(Reference::Layout(mut reference)) => {
             reference.path = process.absolute(&reference.path);
             let platform = Platform::linux(process::MACHINE);

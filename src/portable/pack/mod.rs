@@ -26,7 +26,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 
-pub use order::Order;
+pub use order::{Order, has_suffix_of_image};
 
 use super::audit::{Audit, AuditContext};
 use crate::build::Sharing;

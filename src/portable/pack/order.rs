@@ -186,16 +186,8 @@ impl Form {
         if let Some(reference) = file.to_str().and_then(Reference::parse) {
             return Self::of_reference(file, reference);
         }
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        // `.tar` alone is a hidden file without a suffix.
-        let has_suffix = |suffix: &str| {
-            name.strip_suffix(suffix)
-                .is_some_and(|stem| !stem.is_empty())
-        };
-        // `.oci.tar` ends with `.tar` too.
-        let found = SUFFIXES.iter().filter(|(suffix, _)| has_suffix(suffix));
-        match found.max_by_key(|(suffix, _)| suffix.len()) {
-            Some((_, form)) => Ok(form.clone()),
+        match by_suffix(file) {
+            Some(form) => Ok(form.clone()),
             None => Err(Failure::new(format!("cannot pack `{}`", file.display()))
                 .because("unrecognized archive format")
                 .hint(format!("supported suffixes: {}", suffixes()))
@@ -281,6 +273,26 @@ fn suffixes() -> String {
         .map(|(suffix, _)| format!("`{suffix}`"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Returns the format that the suffix of a file selects.
+fn by_suffix(file: &Path) -> Option<&'static Form> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    // `.tar` alone is a hidden file without a suffix.
+    let has_suffix = |suffix: &str| {
+        name.strip_suffix(suffix)
+            .is_some_and(|stem| !stem.is_empty())
+    };
+    // `.oci.tar` ends with `.tar` too.
+    let found = SUFFIXES.iter().filter(|(suffix, _)| has_suffix(suffix));
+    let (_, form) = found.max_by_key(|(suffix, _)| suffix.len())?;
+    Some(form)
+}
+
+/// Checks whether `pack` writes an image to a file or directory of this name.
+#[must_use]
+pub fn has_suffix_of_image(file: &Path) -> bool {
+    matches!(by_suffix(file), Some(Form::Image(_)))
 }
 
 /// Returns the value, or adds the error to `problems`.
