@@ -164,6 +164,12 @@ impl Invocation {
         }
     }
 
+    /// Checks whether python writes byte code without optimisation next to the sources that it imports.
+    #[must_use]
+    pub fn writes_byte_code(&self) -> bool {
+        python::writes_byte_code(&self.words)
+    }
+
     /// Returns why no run may fetch wheels, a sentence; `None` if `fetch` may.
     #[must_use]
     pub fn why_nothing_is_fetched(&self) -> Option<String> {

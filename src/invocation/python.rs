@@ -47,6 +47,12 @@ pub(super) fn runs_input(words: &[OsString]) -> bool {
         && matches!(line.target(), Target::Stdin | Target::None)
 }
 
+/// Checks whether python writes byte code next to the sources that it imports, of the kind that it
+/// writes without any option.
+pub(super) fn writes_byte_code(words: &[OsString]) -> bool {
+    Line::read(words).byte_code == ByteCode::Usual
+}
+
 /// The facts about a python command line that determine the target.
 struct Line {
     target: Target,
@@ -54,8 +60,19 @@ struct Line {
     only_information: bool,
     /// There is a `-i`.
     is_interactive: bool,
+    /// The byte code that python writes on import.
+    byte_code: ByteCode,
     /// Python rejects the command line.
     is_refused: bool,
+}
+
+/// Byte code that python writes on import.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ByteCode {
+    /// That of a command line without options, next to each source.
+    Usual,
+    /// None, optimised byte code, or byte code in another directory.
+    Other,
 }
 
 impl Line {
@@ -64,6 +81,7 @@ impl Line {
             target: Target::None,
             only_information: false,
             is_interactive: false,
+            byte_code: ByteCode::Usual,
             is_refused: false,
         }
     }
@@ -130,6 +148,12 @@ impl Line {
                         (_, None) => Bundle::Refused,
                         (b'c', Some(text)) => Bundle::Runs(Target::Command(text.to_owned())),
                         (b'm', Some(name)) => Bundle::Runs(Target::Module(name.to_owned())),
+                        (b'X', Some(option)) => {
+                            if option.as_bytes().starts_with(b"pycache_prefix") {
+                                self.byte_code = ByteCode::Other;
+                            }
+                            Bundle::Flags
+                        }
                         _ => Bundle::Flags,
                     };
                 }
@@ -147,6 +171,7 @@ impl Line {
                 }
                 b'h' | b'?' | b'V' => self.only_information = true,
                 b'i' => self.is_interactive = true,
+                b'B' | b'O' => self.byte_code = ByteCode::Other,
                 _ => {}
             }
         }
@@ -282,6 +307,22 @@ mod tests {
         for (words, expected) in rows {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             assert_eq!(runs_input(&words), *expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn options_that_change_byte_code_are_found() {
+        let rows: &[(&[&str], bool)] = &[
+            (&["x.py"], true),
+            (&["-u", "-X", "dev", "x.py", "-B"], true),
+            (&["-B", "x.py"], false),
+            (&["-uOOm", "x"], false),
+            (&["-X", "pycache_prefix=/x", "x.py"], false),
+            (&["-Xpycache_prefix=/x", "x.py"], false),
+        ];
+        for (words, expected) in rows {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(writes_byte_code(&words), *expected, "{words:?}");
         }
     }
 
