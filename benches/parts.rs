@@ -238,7 +238,14 @@ fn environments(criterion: &mut Criterion) {
     let key = Key::of(&plan);
     let entry = store
         .environment(&plan, &key, |staging| {
-            build::environment(&plan, &store, build::Fetched::default(), None, staging).map(drop)
+            build::environment(
+                &plan,
+                &store,
+                build::Fetched::default(),
+                build::Compile::Nothing,
+                staging,
+            )
+            .map(drop)
         })
         .unwrap();
     let name = MemoName::of_launch(&text, &invocation, &place.process);
@@ -262,8 +269,14 @@ fn link(bencher: &mut criterion::Bencher<'_>, place: &Place, plan: &Plan, store:
     bencher.iter_batched_ref(
         staging,
         |staging| {
-            build::environment(plan, store, build::Fetched::default(), None, staging.path())
-                .unwrap()
+            build::environment(
+                plan,
+                store,
+                build::Fetched::default(),
+                build::Compile::Nothing,
+                staging.path(),
+            )
+            .unwrap()
         },
         BatchSize::PerIteration,
     );

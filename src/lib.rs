@@ -82,7 +82,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> i32 {
 )]
 pub mod testing {
     pub mod build {
-        pub use crate::build::{Fetched, environment, unpack};
+        pub use crate::build::{Compile, Fetched, environment, unpack};
     }
     pub mod fs {
         pub use crate::fs::{Digest, read_memo, read_own_json, seal, write_memo};

@@ -22,7 +22,7 @@ use super::byte_code::{self, CODE_LIST, CompileContext, compile_all};
 use super::link::Linker;
 use super::unpacked::{Contents, MANIFEST, UnpackedFile, UnpackedWheel};
 use super::venv::DIRECTORY_MODE;
-use super::{Fetched, unpack_all};
+use super::{Compile, Fetched, unpack_all};
 use crate::fs::{self, Digest, Hashing};
 use crate::plan::{BuiltLayer, Plan, PlannedWheel};
 use crate::process::Process;
@@ -59,7 +59,7 @@ pub fn built_wheels(plan: &Plan, store: &Store, process: &Process) -> Result<Vec
             interpreter.title()
         )
     })?;
-    let wheels = unpack_all(plan, store, Fetched::default(), None)?;
+    let wheels = unpack_all(plan, store, Fetched::default(), Compile::Nothing)?;
     let context = CompileContext {
         store,
         process,

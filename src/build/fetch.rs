@@ -14,7 +14,7 @@ use tracing::info_span;
 
 use super::trusted::{Trusted, TrustedLayers};
 use super::unpacked::{Contents, UnpackedWheel};
-use super::{Ahead, built, import, in_store, unpack};
+use super::{Compile, built, import, in_store, unpack};
 use crate::fs::{self, Digest};
 use crate::plan::{BuiltLayer, Connection, Plan, PlannedWheel, Unavailable};
 use crate::remote::registry::Registry;
@@ -44,7 +44,7 @@ pub struct Fetched {
 }
 
 /// Downloads and unpacks the wheels of a plan that are on a server, and that neither the store nor
-/// a shared root has; takes those that `trusted` sources have built; and hands each to `ahead`. Does
+/// a shared root has; takes those that `trusted` sources have built; and hands each to `compile`. Does
 /// nothing if there are none; `connect` is called only if a server is to be asked.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub fn fetch(
     plan: &Plan,
     store: &Store,
     trusted: Trusted<'_>,
-    ahead: Option<&Ahead>,
+    compile: Compile,
     connect: impl FnOnce() -> Result<Connection>,
 ) -> Result<Fetched> {
     let is_remote = |wheel: &PlannedWheel| wheel.to_fetch.is_some();
@@ -85,7 +85,7 @@ pub fn fetch(
     // The largest first, so that the last one to finish is small. If each is compiled as soon as it
     // has arrived, those for any platform come before: the others have few sources for their size.
     missing.sort_by_cached_key(|wheel| {
-        let is_compiled_early = ahead.is_some() && is_for_any_platform(wheel);
+        let is_compiled_early = !matches!(compile, Compile::Nothing) && is_for_any_platform(wheel);
         (!is_compiled_early, Reverse(wheel.size), wheel.name.clone())
     });
     warnings.extend(layers.warnings.iter().cloned());
@@ -104,8 +104,8 @@ pub fn fetch(
     let progress = Progress::download(missing.len() as u64, size);
     let results = in_parallel(CONNECTIONS, &missing, |wheel| {
         let arrived = downloads.wheel(wheel, &progress.part(wheel.size));
-        if let Some((ahead, Arrived { wheel, .. })) = ahead.zip(arrived.as_ref().ok()) {
-            ahead.add(wheel);
+        if let Ok(Arrived { wheel, .. }) = &arrived {
+            compile.add(wheel);
         }
         progress.finish_file();
         arrived

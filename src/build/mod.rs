@@ -41,9 +41,9 @@ use link::Linker;
 use unpacked::{Contents, UnpackedWheel};
 
 pub use built::{BuiltWheel, built_wheels};
-pub use byte_code::Ahead;
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_directory;
+pub use byte_code::{Ahead, Imports, Program};
 pub use check::check;
 pub use direct_scripts::rewrite_scripts;
 pub use fetch::{Fetched, fetch};
@@ -51,9 +51,31 @@ pub use foresight::foreseen;
 pub use python::{WantedPython, check_python, loader_of, python};
 pub use trusted::Trusted;
 
+/// What is compiled while an environment is built.
+#[derive(Clone, Copy)]
+pub enum Compile<'a> {
+    /// All wheels.
+    Wheels(&'a Ahead<'a>),
+    /// What a program imports.
+    Imports(&'a Imports),
+    /// Nothing.
+    Nothing,
+}
+
+impl Compile<'_> {
+    /// Hands over a wheel that is unpacked.
+    fn add(self, wheel: &UnpackedWheel) {
+        match self {
+            Self::Wheels(ahead) => ahead.add(wheel),
+            Self::Imports(imports) => imports.add(wheel),
+            Self::Nothing => {}
+        }
+    }
+}
+
 /// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels
-/// that the store does not have yet, on all processors, and hands all to `ahead`. `fetched` are those
-/// that [`fetch()`] has unpacked. Returns warnings about the wheels, a sentence each.
+/// that the store does not have yet, on all processors. `fetched` are those that [`fetch()`] has
+/// unpacked. Returns warnings about the wheels, a sentence each.
 ///
 /// # Errors
 /// A wheel is unavailable or invalid, or has a file that wheels must not have; writing fails.
@@ -61,13 +83,20 @@ pub fn environment(
     plan: &Plan,
     store: &Store,
     fetched: Fetched,
-    ahead: Option<&Ahead>,
+    compile: Compile,
     staging: &Path,
 ) -> Result<Vec<String>> {
-    let wheels = unpack_all(plan, store, fetched, ahead)?;
+    let _umask = fs::PlainUmask::set();
+    let wheels = unpack_all(plan, store, fetched, compile)?;
     let linker = Linker::default();
     let (places, warnings) = build(plan, &wheels, &linker, staging)?;
-    byte_code::add_known(&plan.interpreter, &wheels, &places, &linker, staging)?;
+    let interpreter = &plan.interpreter;
+    let is_compiled = byte_code::add_known(interpreter, &wheels, &places, &linker, staging)?;
+    if let Compile::Imports(imports) = compile
+        && !is_compiled
+    {
+        imports.add_to(staging, interpreter)?;
+    }
     Ok(warnings)
 }
 
@@ -133,7 +162,7 @@ pub fn standalone(
         Sharing::Linked => Linker::default(),
         Sharing::Copied => Linker::copying(),
     };
-    let wheels = unpack_all(plan, store, Fetched::default(), None)?;
+    let wheels = unpack_all(plan, store, Fetched::default(), Compile::Nothing)?;
     let (_, warnings) = build(plan, &wheels, &linker, staging)?;
     byte_code::add_to_staged(
         staging,
@@ -171,7 +200,7 @@ fn unpack_all(
     plan: &Plan,
     store: &Store,
     fetched: Fetched,
-    ahead: Option<&Ahead>,
+    compile: Compile,
 ) -> Result<Vec<UnpackedWheel>> {
     check_availability(plan, store)?;
     let s = if plan.wheels.len() == 1 { "" } else { "s" };
@@ -199,7 +228,7 @@ fn unpack_all(
     let newly_unpacked = AtomicUsize::new(0);
     let mut wheels = workers::in_order(&others, |wheel| {
         let unpacked = unpacked(wheel, store, &progress, &newly_unpacked)?;
-        ahead.inspect(|ahead| ahead.add(&unpacked));
+        compile.add(&unpacked);
         Ok(unpacked)
     })?;
     let newly_unpacked = newly_unpacked.into_inner() + fetched.len();

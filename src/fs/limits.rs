@@ -41,6 +41,8 @@ pub const LOCK: Limit = Limit::new("a lock file", 64);
 /// Programs that may contain a spec. CPython needs a hundred times the size of a module to compile
 /// it.
 pub const PROGRAM: Limit = Limit::new("a program", 256);
+/// Sources that are searched for imports. The longest on PyPI that are not data have about 1 MiB.
+pub const SOURCE: Limit = Limit::new("a source", 4);
 /// `pyvenv.cfg`, `.python-version` and similar files: a few lines.
 pub const SETTINGS: Limit = Limit::new("a settings file", 1);
 /// `METADATA` of a wheel, including its long description. The longest on PyPI have about 2 MiB.

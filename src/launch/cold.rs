@@ -8,7 +8,7 @@ use tracing::info_span;
 
 use super::stages::{self, Decided};
 use super::{Log, Ready, auto_prune};
-use crate::build::{self, Ahead};
+use crate::build::{self, Ahead, Compile, Imports, Program};
 use crate::invocation::{Action, Invocation, LogLevel, Tool};
 use crate::memo::{Inputs, Memo, MemoName};
 use crate::plan::{self, Evidence, Key};
@@ -50,11 +50,24 @@ pub(super) fn prepare(
                 Some(connection) => Ok(connection),
                 None => plan::connect(&spec, invocation, process, &store.memo_directory()),
             };
-            let trusted = build::Trusted::of(&spec, invocation);
-            let fetched = build::fetch(&plan, store, trusted, ahead, connect)?;
-            invocation.warn(&fetched.warnings);
-            let warnings = info_span!("build the environment")
-                .in_scope(|| build::environment(&plan, store, fetched, ahead, staging))?;
+            let fill = |compile: Compile| {
+                let trusted = build::Trusted::of(&spec, invocation);
+                let fetched = build::fetch(&plan, store, trusted, compile, connect)?;
+                invocation.warn(&fetched.warnings);
+                info_span!("build the environment")
+                    .in_scope(|| build::environment(&plan, store, fetched, compile, staging))
+            };
+            let program = (invocation.action == Action::Run)
+                .then(|| Program::of(invocation, &spec.python_path, process));
+            let warnings = match (ahead, program.flatten()) {
+                (Some(ahead), _) => fill(Compile::Wheels(ahead)),
+                (None, Some(program)) => {
+                    Imports::during(program, &plan.interpreter, process, |imports| {
+                        fill(imports.map_or(Compile::Nothing, Compile::Imports))
+                    })
+                }
+                (None, None) => fill(Compile::Nothing),
+            }?;
             build::rewrite_scripts(&plan.interpreter, staging, &store.path_of(&key))?;
             invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
             Ok(())

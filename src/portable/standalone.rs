@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::include::{self, Included};
 use super::interpreter_copy;
-use crate::build::{self, BuiltWheel, Sharing};
+use crate::build::{self, BuiltWheel, Compile, Sharing};
 use crate::fs::Digest;
 use crate::invocation::{Additions, Invocation};
 use crate::launch::{self, Decided, Log};
@@ -78,7 +78,7 @@ impl<'a> Standalone<'a> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
         let trusted = build::Trusted::of(&self.spec, self.invocation);
-        let fetched = build::fetch(&self.plan, &self.store, trusted, None, connect)?;
+        let fetched = build::fetch(&self.plan, &self.store, trusted, Compile::Nothing, connect)?;
         self.invocation.warn(&fetched.warnings);
         build::built_wheels(&self.plan, &self.store, self.process)
     }
@@ -105,7 +105,7 @@ impl<'a> Standalone<'a> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
         let trusted = build::Trusted::of(&self.spec, self.invocation);
-        let fetched = build::fetch(&self.plan, &self.store, trusted, None, connect)?;
+        let fetched = build::fetch(&self.plan, &self.store, trusted, Compile::Nothing, connect)?;
         self.invocation.warn(&fetched.warnings);
         self.invocation.warn(&build::standalone(
             &self.plan,

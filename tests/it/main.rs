@@ -42,6 +42,7 @@ mod fetch_prune;
 mod file_systems;
 mod handoff;
 mod hostile;
+mod imports;
 mod index;
 mod input;
 mod interpreters;

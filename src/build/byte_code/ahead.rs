@@ -11,6 +11,7 @@ use anyhow::Result;
 use tracing::debug;
 
 use super::compiler::Compiler;
+use super::server::Form;
 use super::wheel::{directory_in, of_wheel, size_of_sources};
 use crate::build::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
@@ -60,7 +61,11 @@ impl<'a> Ahead<'a> {
         let ahead = Self {
             store,
             version,
-            compiler: Compiler::new(interpreter.executable.clone(), process.environment.clone()),
+            compiler: Compiler::new(
+                interpreter.executable.clone(),
+                process.environment.clone(),
+                Form::Unchecked,
+            ),
             queue: Mutex::default(),
             changed: Condvar::new(),
             wanted: AtomicU64::new(0),

@@ -19,7 +19,7 @@ use nix::libc;
 
 use super::answer::{Answer, greeting, read_code};
 use super::pool::Pool;
-use super::server::Server;
+use super::server::{Form, Server};
 use crate::report::Failure;
 
 /// The number of attempts before different crashes are an error.
@@ -68,9 +68,9 @@ pub(super) struct Compiled<'a> {
 
 impl Compiler {
     /// Prepares to compile with an interpreter and its environment variables. Starts nothing.
-    pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
+    pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>, form: Form) -> Self {
         Self {
-            pool: Pool::new(interpreter, environment),
+            pool: Pool::new(interpreter, environment, form),
         }
     }
 
@@ -128,8 +128,12 @@ impl Compiler {
         )
     }
 
-    /// Has one process compile. Returns the number of sources that it has finished.
-    fn run(
+    /// Has one process compile, as [`Self::compile`] does, up to the first source that crashes it or
+    /// takes too long. Returns the number of sources that it has finished.
+    ///
+    /// # Errors
+    /// Those of [`Self::compile`].
+    pub fn run(
         &self,
         directory: &Path,
         names: &[&str],
@@ -242,6 +246,7 @@ mod tests {
         let compiler = Compiler::new(
             interpreter.clone(),
             vec![("PYTHONHASHSEED".into(), "1".into())],
+            Form::Unchecked,
         );
         let mut found = Vec::new();
         for names in requests {

@@ -1,4 +1,5 @@
-//! Byte code compiled in advance, by `-vpython-tool install`.
+//! Byte code compiled in advance: of all modules by `-vpython-tool install`, and of those that a program
+//! imports by its first launch (`imports`). Of the former:
 //!
 //! - **Once for each wheel and kind of byte code.** It is in the unpacked wheel,
 //!   `wheels/<sha256>/byte-code-<version>/`, staged and renamed as a whole, under a lock. It is
@@ -21,19 +22,23 @@
 //! Python never writes into a file that the store shares: it writes byte code to a new file, which
 //! it renames (`importlib._bootstrap_external._write_atomic`).
 //!
-//! A launch does not compile byte code. The environment that it builds gets the byte code that the
-//! store has of all its wheels. Sources that cannot be compiled, such as templates and sources for
-//! Python 2, have none, as with pip. CPython 3.6 does not support unchecked byte code, and gets none:
-//! checked byte code would depend on modification times that copies do not keep. For the same reason
-//! 2.7 (`python2`) gets its byte code in the environment.
+//! The environment that a launch builds gets the byte code that the store has of all its wheels.
+//! Sources that cannot be compiled, such as templates and sources for Python 2, have none, as with
+//! pip. CPython 3.6 does not support unchecked byte code, and gets none: checked byte code would
+//! depend on modification times that copies do not keep. For the same reason 2.7 (`python2`) gets its
+//! byte code in the environment.
 
 mod ahead;
 mod answer;
 mod compiler;
+mod imports;
 mod list;
+mod modules;
 mod pool;
+mod program;
 mod python2;
 mod server;
+mod statements;
 mod wheel;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,11 +61,14 @@ use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
 pub use ahead::Ahead;
+pub use imports::Imports;
 pub(super) use list::{ByteCode, LIST as CODE_LIST, Listed};
+pub use program::Program;
 pub(super) use python2::compile_modules;
 
 use compiler::{Compiler, NoCompiler};
 use list::{CodeFile, belonging};
+use server::Form;
 pub(super) use wheel::{DIRECTORY_PREFIX, directory_in};
 use wheel::{module, of_wheel, parts, size_of_sources, sources, write_code};
 
@@ -128,7 +136,7 @@ pub(super) fn add_to_staged(
 }
 
 /// Adds byte code to an environment of the store that is being built, if all of it is in the store:
-/// an earlier `install` has compiled the same wheels, or they are built wheels.
+/// an earlier `install` has compiled the same wheels, or they are built wheels. Returns whether it is.
 ///
 /// # Errors
 /// The environment cannot be written.
@@ -138,16 +146,16 @@ pub(super) fn add_known(
     places: &Places,
     linker: &Linker,
     environment: &Path,
-) -> Result<()> {
+) -> Result<bool> {
     let Some(version) = interpreter.byte_code_version() else {
-        return Ok(());
+        return Ok(false);
     };
     let with_sources = wheels.iter().filter(|wheel| size_of_sources(wheel) > 0);
     let directories: Vec<PathBuf> = with_sources
         .map(|wheel| directory_in(wheel, &version))
         .collect();
     if directories.is_empty() || !directories.iter().all(|directory| fs::exists(directory)) {
-        return Ok(());
+        return Ok(false);
     }
     let load = |directory: PathBuf| ByteCode::load(&directory).map(|code| (directory, code));
     // `install` replaces what is damaged.
@@ -156,14 +164,15 @@ pub(super) fn add_known(
         .map(load)
         .collect::<Result<Vec<_>>>()
     else {
-        return Ok(());
+        return Ok(false);
     };
     let layout = Layout::of(interpreter);
     let site = environment.join(&layout.site_packages);
     let belonging = belonging(&byte_code, &layout, places);
     put(&belonging, &site, linker, Target::Staged)?;
     // The whole environment is on disk before it has its name.
-    fs::write_new(&environment.join(COMPILED), b"", 0o444)
+    fs::write_new(&environment.join(COMPILED), b"", 0o444)?;
+    Ok(true)
 }
 
 /// The context in which byte code is compiled and added.
@@ -197,7 +206,11 @@ pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Proces
             sources.insert(path.to_owned(), entry.metadata()?.len());
         }
     }
-    let compiler = Compiler::new(interpreter.executable.clone(), process.environment.clone());
+    let compiler = Compiler::new(
+        interpreter.executable.clone(),
+        process.environment.clone(),
+        Form::Unchecked,
+    );
     let progress = Progress::start("compiling", sources.values().sum());
     let parts = parts(
         sources
@@ -293,7 +306,7 @@ pub(super) fn compile_all(
     context: &CompileContext,
 ) -> Result<Vec<(PathBuf, ByteCode)>> {
     let environment = context.process.environment.clone();
-    let compiler = Compiler::new(interpreter.to_path_buf(), environment);
+    let compiler = Compiler::new(interpreter.to_path_buf(), environment, Form::Unchecked);
     let mut wheels: Vec<&UnpackedWheel> = wheels.iter().collect();
     wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(size_of_sources(wheel)), wheel.sha256));
     let total = wheels

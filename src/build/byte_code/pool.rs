@@ -6,12 +6,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, ensure};
 
-use super::server::Server;
+use super::server::{Form, Server};
 
 /// Processes of one interpreter, each of which is started when it is needed.
 pub(super) struct Pool {
     interpreter: PathBuf,
     environment: Vec<(OsString, OsString)>,
+    form: Form,
     servers: Mutex<Servers>,
     /// Wakes a thread that waits for a process.
     returned: Condvar,
@@ -34,10 +35,11 @@ pub(super) struct Slot<'a> {
 
 impl Pool {
     /// Prepares a pool. Starts nothing.
-    pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
+    pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>, form: Form) -> Self {
         Self {
             interpreter,
             environment,
+            form,
             servers: Mutex::default(),
             returned: Condvar::new(),
         }
@@ -79,7 +81,7 @@ impl Slot<'_> {
     pub fn server(&mut self) -> Result<Server> {
         match self.server.take() {
             Some(server) => Ok(server),
-            None => Server::start(&self.of.interpreter, &self.of.environment),
+            None => Server::start(&self.of.interpreter, &self.of.environment, self.of.form),
         }
     }
 
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn all_that_wait_for_a_slot_end_when_the_pool_is_stopped() {
-        let pool = Pool::new(PathBuf::new(), Vec::new());
+        let pool = Pool::new(PathBuf::new(), Vec::new(), Form::Unchecked);
         let limit = rayon::current_num_threads();
         let taken: Vec<Slot> = (0..limit).map(|_| pool.slot().unwrap()).collect();
         let waiting = limit + 2;

@@ -21,10 +21,39 @@ use crate::process::no_output;
 const PROGRAM: &str = include_str!("compile.py");
 /// The time limit for a source, in milliseconds. The largest in use take a few seconds.
 const TIMEOUT: u16 = 60_000;
+/// The time limit for a source of which python can write the byte code itself, in milliseconds.
+const SHORT_TIMEOUT: u16 = 5_000;
 /// The time limit for a status that is due.
 const SOON: Duration = Duration::from_secs(1);
 /// The maximum number of bytes that are ignored after an answer.
 const MAX_REST: u64 = 1 << 20;
+
+/// What python compares byte code with on import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing.
+    Unchecked,
+    /// The modification time and the size of the source, as in the byte code that it writes itself.
+    Timed,
+}
+
+impl Form {
+    /// Returns the argument of the program.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Timed => "timed",
+        }
+    }
+
+    /// Returns the time limit for a source, in milliseconds.
+    fn timeout(self) -> u16 {
+        match self {
+            Self::Unchecked => TIMEOUT,
+            Self::Timed => SHORT_TIMEOUT,
+        }
+    }
+}
 
 /// A running process of the interpreter, which is killed on drop.
 pub(super) struct Server {
@@ -32,9 +61,11 @@ pub(super) struct Server {
     answers: BufReader<Answers>,
 }
 
-/// The output of the process. It ends with each answer, and reads time out after [`TIMEOUT`].
+/// The output of the process. It ends with each answer.
 struct Answers {
     output: ChildStdout,
+    /// The time limit for a read, in milliseconds.
+    timeout: u16,
     /// Takes requests, and returns the status of each child.
     control: UnixStream,
 }
@@ -44,11 +75,24 @@ impl Server {
     ///
     /// # Errors
     /// [`NoCompiler`], or the error of the system.
-    pub fn start(interpreter: &Path, environment: &[(OsString, OsString)]) -> Result<Self> {
+    pub fn start(
+        interpreter: &Path,
+        environment: &[(OsString, OsString)],
+        form: Form,
+    ) -> Result<Self> {
         let (control, theirs) = UnixStream::pair()?;
         control.set_read_timeout(Some(SOON))?;
         let mut command = Command::new(interpreter);
-        command.args(["-S", "-s", "-B", "-X", "utf8", "-c", PROGRAM]);
+        command.args([
+            "-S",
+            "-s",
+            "-B",
+            "-X",
+            "utf8",
+            "-c",
+            PROGRAM,
+            form.argument(),
+        ]);
         command
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
@@ -74,7 +118,11 @@ impl Server {
         let output = process.stdout.take().ok_or(NoCompiler)?;
         Ok(Self {
             process,
-            answers: BufReader::new(Answers { output, control }),
+            answers: BufReader::new(Answers {
+                output,
+                timeout: form.timeout(),
+                control,
+            }),
         })
     }
 
@@ -124,7 +172,11 @@ impl Server {
 
 impl Read for Answers {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let Self { output, control } = self;
+        let Self {
+            output,
+            timeout,
+            control,
+        } = self;
         let look = |timeout: PollTimeout| {
             let mut ends =
                 [output.as_fd(), control.as_fd()].map(|end| PollFd::new(end, PollFlags::POLLIN));
@@ -133,7 +185,7 @@ impl Read for Answers {
         };
         // A child that ends after the first look at the output has written all of it before the
         // second.
-        let has_output = match look(PollTimeout::from(TIMEOUT))? {
+        let has_output = match look(PollTimeout::from(*timeout))? {
             (0, _) => return Err(ErrorKind::TimedOut.into()),
             (_, true) => true,
             (_, false) => look(PollTimeout::ZERO)?.1,

@@ -132,25 +132,25 @@ pub(super) fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
     parts
 }
 
+/// Returns the path of a file of byte code, relative to site-packages.
+pub(super) fn path_of_code(Compiled { name, tag, .. }: &Compiled) -> Option<String> {
+    let (directory, module) = module(name)?;
+    Some(format!("{directory}__pycache__/{module}.{tag}.pyc"))
+}
+
 /// Writes a file of byte code.
-pub(super) fn write_code(
-    Compiled {
-        name, tag, code, ..
-    }: &Compiled,
-    to: &Path,
-) -> Result<Option<CodeFile>> {
-    let Some((directory, module)) = module(name) else {
+pub(super) fn write_code(compiled: &Compiled, to: &Path) -> Result<Option<CodeFile>> {
+    let Some(path) = path_of_code(compiled) else {
         return Ok(None);
     };
-    let path = format!("{directory}__pycache__/{module}.{tag}.pyc");
     let file = to.join(&path);
     fs::create_dir_all(file.parent().unwrap_or(to), DIRECTORY_MODE)?;
-    fs::write_new(&file, code, 0o444)?;
-    let digest = record::sha256_column(Digest::of(code).as_bytes());
+    fs::write_new(&file, compiled.code, 0o444)?;
+    let digest = record::sha256_column(Digest::of(compiled.code).as_bytes());
     Ok(Some(CodeFile {
         path,
         digest,
-        size: code.len() as u64,
+        size: compiled.code.len() as u64,
     }))
 }
 

@@ -39,6 +39,11 @@ fn a_first_launch_that_is_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn a_launch_that_is_killed_while_it_compiles_leaves_nothing_in_the_way() {
+    sweep(&Scene::compiling());
+}
+
+#[test]
 fn a_launch_that_is_killed_while_it_unpacks_its_interpreter_leaves_nothing_in_the_way() {
     sweep(&Scene::with_interpreter());
 }

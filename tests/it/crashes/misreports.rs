@@ -41,6 +41,11 @@ fn a_first_launch_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() 
 }
 
 #[test]
+fn a_launch_that_compiles_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
+    sweep(&Scene::compiling());
+}
+
+#[test]
 fn an_interpreter_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
     sweep(&Scene::with_interpreter());
 }

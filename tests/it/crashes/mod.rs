@@ -5,6 +5,7 @@
 //! every moment, `VPYTHON_SWEEP=100` a hundred for each kind of run and fault, evenly distributed;
 //! the default is one. `--nocapture` prints the counts.
 
+mod compiling;
 mod from_index;
 mod in_place;
 mod kills;

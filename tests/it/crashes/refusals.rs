@@ -64,6 +64,11 @@ fn a_first_launch_that_is_refused_a_call_says_so_and_leaves_nothing() {
 }
 
 #[test]
+fn a_launch_that_is_refused_a_call_while_it_compiles_says_so_and_leaves_nothing() {
+    sweep(&Scene::compiling());
+}
+
+#[test]
 fn a_launch_that_is_refused_a_call_while_it_unpacks_its_interpreter_says_so_and_leaves_nothing() {
     sweep(&Scene::with_interpreter());
 }

@@ -246,6 +246,7 @@ const NO_THREAD: [Errno; 3] = [Errno::EPERM, Errno::EAGAIN, Errno::ENOMEM];
 fn where_no_thread_can_be_started_everything_runs_on_one() {
     let scenes = [
         Scene::cold("a first launch", &["tool.py"]),
+        Scene::compiling(),
         Scene::cold("install", &["-vpython-tool", "install", "tool.py"]),
         Scene::built("check", &["-vpython-tool", "check", "--all"], drop),
         Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop),
