@@ -34,8 +34,8 @@ pub struct Request<'a> {
     pub text: &'a SpecText,
     /// The spec, without the lock that it has.
     pub spec: &'a Spec,
-    /// The existing lock. Its versions are kept where the spec still allows them, and so is its
-    /// python.
+    /// The existing lock. Its versions are kept where the spec still allows them, and so are its
+    /// python and the URLs of its wheels.
     pub before: Option<&'a Lock>,
     /// The parts of it to upgrade.
     pub upgraded: Upgraded<'a>,
@@ -123,7 +123,7 @@ pub fn make(
         line: 1,
         column: 1,
     };
-    let packages = packages::of(&plans, request.spec, &mut wheelhouse, &place)?;
+    let packages = packages::of(&plans, request, &mut wheelhouse, &place)?;
     let built = match &request.built {
         BuiltToPin::Kept(pins) => pins.clone(),
         BuiltToPin::Read => {

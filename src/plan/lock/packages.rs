@@ -9,11 +9,11 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 use super::identity::{self, Identity};
-use super::{PlannedWheel, PlatformPlan, Wheelhouse};
+use super::{PlannedWheel, PlatformPlan, Request, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::interpreter::Tags;
 use crate::plan::wheelhouse::WheelFile;
-use crate::spec::{IndexUrl, Located, Location, LockedPackage, LockedWheel, Spec};
+use crate::spec::{IndexUrl, Located, Location, Lock, LockedPackage, LockedWheel, Spec};
 use crate::wheel::read_specifiers;
 
 /// A version of a project to lock.
@@ -27,7 +27,7 @@ struct Release {
 /// Returns the packages, sorted by name and version, all located at `place`.
 pub(super) fn of(
     plans: &[PlatformPlan],
-    spec: &Spec,
+    request: &Request<'_>,
     wheelhouse: &mut Wheelhouse,
     place: &Location,
 ) -> Result<Vec<Located<LockedPackage>>> {
@@ -54,6 +54,7 @@ pub(super) fn of(
         .collect();
     // Compute all digests now, on all processors; later lookups are cached.
     wheelhouse.digests(&files)?;
+    let known = known_wheels(request.before);
     let at_place = |value| Located {
         value,
         place: place.clone(),
@@ -66,8 +67,9 @@ pub(super) fn of(
                 .next()
                 .and_then(|file| requires_python(file, wheelhouse));
             let wheels = files.values().map(|file| {
-                locked(file, spec, wheelhouse).map(|value| Located {
-                    value,
+                let wheel = locked(file, request.spec, wheelhouse)?;
+                Ok(Located {
+                    value: with_known_source(wheel, &known),
                     place: place.clone(),
                 })
             });
@@ -124,4 +126,29 @@ fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<
         sha256,
         long_digests: Vec::new(),
     })
+}
+
+/// Returns the wheels of the existing lock by their digests.
+fn known_wheels(before: Option<&Lock>) -> BTreeMap<Digest, &LockedWheel> {
+    let packages = before.iter().flat_map(|lock| &lock.packages);
+    let wheels = packages.flat_map(|package| &package.value.wheels);
+    wheels
+        .map(|wheel| (wheel.value.sha256, &wheel.value))
+        .collect()
+}
+
+/// Returns a wheel with the URL and the size that the existing lock has for the same bytes, where
+/// this run knows none: it may not ask the index that the URL came from. As in a run that asks, a
+/// URL takes the place of a path.
+fn with_known_source(wheel: LockedWheel, known: &BTreeMap<Digest, &LockedWheel>) -> LockedWheel {
+    let Some(known) = known.get(&wheel.sha256) else {
+        return wheel;
+    };
+    let url = wheel.url.or_else(|| known.url.clone());
+    LockedWheel {
+        path: wheel.path.filter(|_| url.is_none()),
+        url,
+        size: wheel.size.or(known.size),
+        ..wheel
+    }
 }

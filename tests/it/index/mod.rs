@@ -5,6 +5,7 @@ mod failures;
 mod fetching;
 mod kept;
 mod launching;
+mod locked;
 mod sources;
 
 use std::path::Path;
