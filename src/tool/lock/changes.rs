@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep508_rs::PackageName;
 
+use super::sources;
 use crate::fs::Digest;
 use crate::spec::{Lock, Packages, Spec, SpecText};
 
@@ -32,7 +33,8 @@ pub(super) fn between(
     }
     let packages = changed_packages(Some(before), after);
     let files = changed_files(before, after);
-    changes.extend(packages.into_iter().chain(files));
+    let sources = sources::changes(before, after);
+    changes.extend(packages.into_iter().chain(files).chain(sources));
     if before.built != after.built {
         let [old, new] = [before, after].map(|lock| {
             let layers: usize = lock.built.values().map(BTreeMap::len).sum();

@@ -2,6 +2,7 @@
 //! existing one.
 
 mod changes;
+mod sources;
 
 use std::path::{Path, PathBuf};
 

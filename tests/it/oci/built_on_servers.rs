@@ -123,7 +123,8 @@ fn a_lock_gets_the_pins_of_built_wheels_in_a_registry() {
     assert_eq!(world.vpython(push).run().code, Some(0));
     world.vpython(words).run().expect(
         0,
-        "pylock.tool.toml: written\n  built wheels: 0 are pinned, 2 were\n",
+        "pylock.tool.toml: written\n  `a-1-py3-none-any.whl`: gets the path `wheels/a-1-py3-none-any.whl`\n  \
+         `b-2-py3-none-any.whl`: gets the path `wheels/b-2-py3-none-any.whl`\n  built wheels: 0 are pinned, 2 were\n",
         "vpython: warning: no image layout or registry among the wheelhouses has built wheels; \
          `push --built` puts them into one; a registry is only read with `-vpython-fetch`\n",
     );
