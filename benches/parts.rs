@@ -74,7 +74,7 @@ impl Place {
     fn spec(&self, invocation: &Invocation) -> Spec {
         spec::find(invocation, &self.process)
             .unwrap()
-            .parse(&self.process)
+            .parse(invocation, &self.process)
             .unwrap()
     }
 }
@@ -161,8 +161,9 @@ fn specs(criterion: &mut Criterion) {
             warnings: Vec::new(),
             chosen: Chosen::default(),
         };
+        let invocation = place.invocation(&["script.py"]);
         group.bench_function(kind.name(), |bencher| {
-            bencher.iter(|| black_box(&text).parse(&place.process).unwrap());
+            bencher.iter(|| black_box(&text).parse(&invocation, &place.process).unwrap());
         });
     }
     place.write(

@@ -56,7 +56,7 @@ fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<Path
         )
     };
     let spec = spec::find(invocation, process)
-        .and_then(|text| text.parse(process))
+        .and_then(|text| text.parse(invocation, process))
         .unwrap_or_default();
     let facts = find(&spec).or_else(|error| find(&Spec::default()).map_err(|_| error))?;
     Ok(facts.executable)

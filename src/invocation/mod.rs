@@ -170,6 +170,36 @@ impl Invocation {
         python::writes_byte_code(&self.words)
     }
 
+    /// Returns the invocation for another spec or program with the same settings, whose hints name
+    /// that. The extras and groups of this command line do not apply to it.
+    #[must_use]
+    pub fn for_other(&self, spec: Option<PathBuf>, target: Target) -> Self {
+        let of_spec =
+            ["--vpython-spec=", "--vpython-extra=", "--vpython-group="].map(str::as_bytes);
+        let stays = |word: &&OsString| {
+            !of_spec
+                .iter()
+                .any(|name| word.as_encoded_bytes().starts_with(name))
+        };
+        let mut own_words: Vec<OsString> = self.own_words.iter().filter(stays).cloned().collect();
+        own_words.extend(spec.iter().map(|spec| {
+            let mut word = OsString::from("--vpython-spec=");
+            word.push(spec);
+            word
+        }));
+        Self {
+            spec,
+            target,
+            words: Vec::new(),
+            chosen: Chosen {
+                unlocked: self.chosen.unlocked,
+                ..Chosen::default()
+            },
+            own_words,
+            ..self.clone()
+        }
+    }
+
     /// Returns why no run may fetch wheels, a sentence; `None` if `fetch` may.
     #[must_use]
     pub fn why_nothing_is_fetched(&self) -> Option<String> {
@@ -183,11 +213,26 @@ impl Invocation {
     /// Returns the command that runs a tool on the environment of this command line.
     #[must_use]
     pub fn command_of_tool(&self, tool: &str) -> String {
+        self.command_for(tool, &self.target)
+    }
+
+    /// Returns the command that rebuilds the lock file of this command line's spec. A lock file is
+    /// never that of a spec in the text of `-c` or on standard input, so neither is repeated.
+    #[must_use]
+    pub fn command_of_lock(&self) -> String {
+        let target = match &self.target {
+            Target::Command(_) | Target::Stdin => &Target::None,
+            target => target,
+        };
+        self.command_for("lock", target)
+    }
+
+    fn command_for(&self, tool: &str, target: &Target) -> String {
         let own = self
             .own_words
             .iter()
             .map(|word| word.to_string_lossy().replacen("--vpython", "-vpython", 1));
-        let target = match &self.target {
+        let target = match target {
             Target::Script(path) => vec![path.to_string_lossy().into_owned()],
             Target::Module(name) => vec!["-m".into(), name.to_string_lossy().into_owned()],
             Target::Command(text) => vec!["-c".into(), text.to_string_lossy().into_owned()],

@@ -22,7 +22,7 @@ pub fn recalled(
     invocation: &Invocation,
     process: &Process,
 ) -> Option<Decided> {
-    let spec = text.parse(process).ok()?;
+    let spec = text.parse(invocation, process).ok()?;
     let name = MemoName::of_launch(text, invocation, process);
     let (memo, entry) = Memo::recall(store, &name, process).ok()?;
     let manifest: Manifest = fs::read_json(&entry.path.join(MANIFEST))?;

@@ -85,7 +85,7 @@ pub fn decide(
     process: &Process,
     recorder: &mut impl Recorder,
 ) -> Result<Decided> {
-    let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
+    let spec = info_span!("parse the spec").in_scope(|| text.parse(invocation, process))?;
     // Report the warnings before anything can fail: a misspelt key may be the reason of a failure.
     recorder.warn(text.warnings.iter().chain(&spec.warnings));
     recorder.parsed(&spec);

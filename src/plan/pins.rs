@@ -75,6 +75,7 @@ fn pinned(requirement: &Requirement) -> Option<Version> {
 mod tests {
     use super::*;
     use crate::interpreter::tests::facts;
+    use crate::invocation::Invocation;
     use crate::process::Process;
     use crate::spec::upgrade::{Legacy, Planned};
 
@@ -91,7 +92,9 @@ mod tests {
         crate::fs::write_new(&path, text.as_bytes(), 0o644).unwrap();
         let legacy = Legacy::read(&path).unwrap().unwrap();
         let native = legacy.to_native(&Planned::default()).unwrap();
-        let parse = |text: &crate::spec::SpecText| text.parse(&Process::default()).unwrap();
+        let process = Process::default();
+        let invocation = Invocation::read(&process).unwrap();
+        let parse = |text: &crate::spec::SpecText| text.parse(&invocation, &process).unwrap();
         let (before, after) = (parse(&legacy.text), parse(&native.text));
         for (release, expected) in [([3, 11, 7], vec!["a", "c"]), ([3, 9, 1], vec!["a"])] {
             let wanted = pins(&before, &facts(release));

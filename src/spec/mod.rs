@@ -280,13 +280,14 @@ impl SpecText {
     }
 
     /// Parses the text and applies the lock file next to the spec, if there is one. The environment
-    /// variables of the process may affect the result.
+    /// variables of the process may affect the result; hints name the flags of the invocation.
     ///
     /// # Errors
     /// All mistakes in the text, each with line and column; a lock file that cannot be read, or
     /// that no longer matches the spec.
-    pub fn parse(&self, process: &Process) -> Result<Spec> {
-        let spec = pylock::bind(self, self.parse_without_lock(process)?, process)?;
+    pub fn parse(&self, invocation: &Invocation, process: &Process) -> Result<Spec> {
+        let spec = self.parse_without_lock(process)?;
+        let spec = pylock::bind(self, spec, invocation, process)?;
         unlocked::apply(self, uv_lock::bind(self, spec)?)
     }
 

@@ -167,7 +167,7 @@ fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key>
     if let Ok((memo, _)) = Memo::recall(store, &name, process) {
         return Ok(memo.key);
     }
-    let spec = text.parse(process)?;
+    let spec = text.parse(invocation, process)?;
     let (memo, mut evidence) = (store.memo_directory(), Evidence::default());
     let invocation = &*launch::with_interpreter(&spec, store, invocation, process)?;
     let made = plan::make(&spec, invocation, process, &memo, &mut evidence)?;

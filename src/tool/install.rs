@@ -61,7 +61,7 @@ fn recompute_remarks(
     invocation: &Invocation,
     process: &Process,
 ) -> Result<Vec<String>> {
-    let spec = text.parse(process)?;
+    let spec = text.parse(invocation, process)?;
     // The remarks about a list of wheels come from its plan.
     if !matches!(spec.packages, Packages::Listed(_)) {
         return Ok(spec.unchecked_digests());

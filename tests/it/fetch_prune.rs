@@ -89,7 +89,7 @@ fn a_spec_that_cannot_be_followed_keeps_everything() {
           caused by: here (3.11.99)
           caused by: no wheel in `[WORLD]/work/wheels` fits `absent` (required in `[WORLD]/work/requirements-test.txt`, line 1)
           caused by: there is no wheel of `absent`
-          hint: fetch one: `vpython -vpython-tool fetch`
+          hint: fetch one: `vpython -vpython-spec=[WORLD]/work/requirements-test.txt -vpython-tool fetch`
     "#]]);
     assert_eq!(left(&world), all);
     world.write("requirements-test.txt", "");

@@ -278,7 +278,7 @@ fn files_of_the_owner_of_the_script_are_trusted() {
     outcome.refuses(125, expect![[r#"
         vpython: error: the lock file `[WORLD]/work/open/pylock.tool.toml` does not match `[WORLD]/work/open/tool.py`
           caused by: it has no `a` (required in `[WORLD]/work/open/tool.py`, line 2)
-          hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/open/tool.py`
+          hint: rebuild it with `vpython -vpython-tool lock open/tool.py`
     "#]]);
 }
 

@@ -8,6 +8,7 @@ use pep440_rs::VersionSpecifiers;
 
 use super::{Bound, Lock, name, read};
 use crate::fs::{self, Stamped, limits};
+use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::spec::{Located, Packages, PythonRange, Source, Spec, SpecKind, SpecText, find};
 
@@ -77,7 +78,12 @@ impl Lock {
 ///
 /// # Errors
 /// The lock file cannot be read, or the spec has changed since it was made.
-pub(in crate::spec) fn bind(text: &SpecText, mut spec: Spec, process: &Process) -> Result<Spec> {
+pub(in crate::spec) fn bind(
+    text: &SpecText,
+    mut spec: Spec,
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<Spec> {
     let (Some(path), Packages::Required(requirements)) = (text.lock_path(), &spec.packages) else {
         return Ok(spec);
     };
@@ -92,6 +98,7 @@ pub(in crate::spec) fn bind(text: &SpecText, mut spec: Spec, process: &Process) 
     let bound = Bound {
         file: text.origin.file.clone().unwrap_or_default(),
         asked: requirements.asked.clone(),
+        relock: Some(invocation.command_of_lock()),
     };
     let mut lock = Lock {
         bound: Some(bound),

@@ -24,7 +24,7 @@ use pep508_rs::{MarkerEnvironment, MarkerTree, PackageName};
 
 use super::{IndexUrl, Located, Packages, PythonRange, Requested, Spec, SpecText};
 use crate::fs::{Digest, LongDigest};
-use crate::report::{Failure, program, shell_word};
+use crate::report::Failure;
 
 pub(super) use bind::bind;
 pub use built::BuiltPins;
@@ -72,6 +72,8 @@ pub struct Bound {
     pub file: PathBuf,
     /// The spec's requirements.
     pub asked: Vec<Located<Requested>>,
+    /// The command that rebuilds the lock file; `None` if only another tool than vpython can.
+    pub relock: Option<String>,
 }
 
 /// An environment marker (PEP 508).
@@ -179,20 +181,11 @@ impl Lock {
         }
     }
 
-    /// Returns the command that rebuilds the lock file; `None` if another tool than vpython made
-    /// it.
+    /// Returns the command that rebuilds the lock file; `None` if only another tool than vpython
+    /// can.
     #[must_use]
-    pub fn how_to_relock(&self) -> Option<String> {
-        let spec = &self
-            .bound
-            .as_ref()
-            .filter(|_| self.form == LockForm::Pylock)?
-            .file;
-        Some(format!(
-            "{} -vpython-tool lock {}",
-            program(),
-            shell_word(&spec.to_string_lossy())
-        ))
+    pub fn how_to_relock(&self) -> Option<&str> {
+        self.bound.as_ref()?.relock.as_deref()
     }
 }
 

@@ -74,6 +74,7 @@ impl SpecText {
         let bound = Bound {
             file,
             asked: requirements.asked.clone(),
+            relock: None,
         };
         read::read(lock, bound, requirements.dependencies).map(Some)
     }

@@ -223,7 +223,7 @@ impl Explanation {
             Ok(store) => store,
             Err(error) => {
                 // A launch ends here, but its interpreter does not depend on the store.
-                if let Ok(spec) = text.parse(process) {
+                if let Ok(spec) = text.parse(invocation, process) {
                     let _ = self.choose_interpreter(&spec, None, invocation, process);
                     self.spec = Some(spec);
                 }
@@ -295,7 +295,9 @@ impl Explanation {
         invocation: &Invocation,
         process: &Process,
     ) -> Result<()> {
-        self.spec = text.as_ref().and_then(|text| text.parse(process).ok());
+        self.spec = text
+            .as_ref()
+            .and_then(|text| text.parse(invocation, process).ok());
         self.text = text;
         let store = Store::look(invocation, process).ok();
         let (spec, any) = (self.spec.clone().unwrap_or_default(), Spec::default());

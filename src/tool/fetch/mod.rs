@@ -80,7 +80,7 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     // A stale lock file cannot be updated without the wheels, so fetch them first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
     let is_upgrade = !options.upgrade.is_empty();
-    let (mut spec, is_stale) = match text.parse(process) {
+    let (mut spec, is_stale) = match text.parse(invocation, process) {
         // With the lock file, only the pinned versions would be fetched.
         _ if has_lock && is_upgrade => (text.parse_without_lock(process)?, false),
         Err(_) if has_lock => (text.parse_without_lock(process)?, true),
@@ -116,8 +116,9 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
             !options.build || upgrade::run(options, &spec, invocation, process, memo)?;
         if let Some(lock) = text.lock_path().filter(|_| has_lock) {
             report::notice(&format!(
-                "`{}` is unchanged; `-vpython-tool lock --upgrade` updates it",
-                lock.display()
+                "`{}` is unchanged; `{} --upgrade` updates it",
+                lock.display(),
+                invocation.command_of_lock()
             ));
         }
         return Ok(i32::from(!is_complete));

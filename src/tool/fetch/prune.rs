@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::{destination, no_destination};
 use crate::fs;
-use crate::invocation::{Chosen, Fetch, Invocation, Target, WheelhouseReference};
+use crate::invocation::{Fetch, Invocation, Target, WheelhouseReference};
 use crate::launch;
 use crate::plan;
 use crate::process::Process;
@@ -47,7 +47,7 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
             .into());
     }
     // Collect the wheels that this spec needs, and then those of the specs next to it.
-    let spec = text.parse(process)?;
+    let spec = text.parse(invocation, process)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     let directory = destination(&spec, invocation).ok_or_else(no_destination)?;
@@ -64,19 +64,9 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
             Other::Spec(path) => (Some(path), Target::None),
             Other::Script(path) => (None, Target::Script(path)),
         };
-        // The extras and groups of this command line do not apply to the other specs.
-        let chosen = Chosen {
-            unlocked: invocation.chosen.unlocked,
-            ..Chosen::default()
-        };
-        let invocation = Invocation {
-            spec,
-            chosen,
-            target,
-            ..invocation.clone()
-        };
+        let invocation = invocation.for_other(spec, target);
         let spec = spec::find(&invocation, process)
-            .and_then(|text| text.parse(process))
+            .and_then(|text| text.parse(&invocation, process))
             .with_context(|| cannot_determine(&title))?;
         if uses(&spec, &invocation, &directory) {
             needed.extend(taken_by(&title, &spec, &invocation, process, &store)?);

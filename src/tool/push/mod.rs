@@ -88,7 +88,7 @@ fn wheels(command_lines: &[Invocation], process: &Process) -> Result<Vec<WheelOn
                 .hint("name a script or a spec after the destination")
                 .into());
         }
-        let spec = text.parse(process)?;
+        let spec = text.parse(invocation, process)?;
         invocation.warn(text.warnings.iter().chain(&spec.warnings));
         let memo = store.memo_directory();
         let here = launch::with_interpreter(&spec, &store, invocation, process)?;

@@ -75,7 +75,7 @@ fn interpreter(sources: &[OsString], invocation: &Invocation, process: &Process)
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     let text = spec::find(invocation, process)?;
-    let spec = text.parse(process)?;
+    let spec = text.parse(invocation, process)?;
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     let is_named = invocation.interpreter.is_some();
     let of_spec = spec.interpreter.as_ref().filter(|_| !is_named);

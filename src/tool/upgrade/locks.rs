@@ -1,7 +1,6 @@
 //! `upgrade --all`: updates the lock files of all native specs, as in LUCI's vpython. A spec
 //! without a lock file gets none.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,7 +8,7 @@ use memchr::memmem;
 
 use super::files::{self, Candidate};
 use crate::fs;
-use crate::invocation::{self, Chosen, Invocation, Target, Upgrade};
+use crate::invocation::{self, Invocation, Target, Upgrade};
 use crate::process::Process;
 use crate::report;
 use crate::spec::{self, SpecKind, SpecText};
@@ -47,16 +46,7 @@ fn relock(
     process: &Process,
 ) -> Result<Option<i32>> {
     // Act as if the command line named this spec, so that hints do too.
-    let mut own_words = vec![OsString::from("--vpython-spec=")];
-    own_words[0].push(&candidate.path);
-    let invocation = Invocation {
-        spec: Some(candidate.path.clone()),
-        target: Target::None,
-        words: Vec::new(),
-        chosen: Chosen::default(),
-        own_words,
-        ..invocation.clone()
-    };
+    let invocation = invocation.for_other(Some(candidate.path.clone()), Target::None);
     // Only native specs with a lock file are updated.
     let text = spec::find(&invocation, process)?;
     let is_native = matches!(text.kind, SpecKind::VpythonToml | SpecKind::Pep723);

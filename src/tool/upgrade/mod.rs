@@ -6,7 +6,6 @@ mod files;
 mod locks;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
@@ -15,7 +14,7 @@ use pep508_rs::PackageName;
 
 use crate::fs;
 use crate::interpreter::Facts;
-use crate::invocation::{Invocation, Upgrade};
+use crate::invocation::{Invocation, Target, Upgrade};
 use crate::launch;
 use crate::plan::{self, Evidence, Outline, Plan, PlannedWheel, Seed};
 use crate::process::Process;
@@ -148,7 +147,10 @@ impl Upgrader<'_> {
     /// are missing, the plans cannot be compared, and a notice says so.
     fn native_with_same_plan(&self, legacy: &Legacy, title: &str) -> Result<Native> {
         let context = || format!("cannot upgrade `{}`", legacy.path.display());
-        let spec = legacy.text.parse(self.process).with_context(context)?;
+        let spec = legacy
+            .text
+            .parse(self.invocation, self.process)
+            .with_context(context)?;
         let before = match self.plan(&legacy.text) {
             Ok(before) => before,
             Err(error) => {
@@ -258,8 +260,8 @@ impl Upgrader<'_> {
         here: &Facts,
     ) -> Result<Native> {
         let (before, after) = (
-            legacy.text.parse(self.process)?,
-            native.text.parse(self.process)?,
+            legacy.text.parse(self.invocation, self.process)?,
+            native.text.parse(self.invocation, self.process)?,
         );
         let is_added = |project: &PackageName, version: Option<&Version>| {
             planned.required.contains_key(project)
@@ -297,14 +299,10 @@ impl Upgrader<'_> {
     }
 
     fn plan(&self, text: &SpecText) -> Result<Plan> {
-        let mut own_words = vec![OsString::from("--vpython-spec=")];
-        own_words[0].push(text.origin.file.as_deref().unwrap_or(Path::new("")));
-        let invocation = Invocation {
-            own_words,
-            ..self.invocation.clone()
-        };
+        let spec = text.origin.file.clone();
+        let invocation = self.invocation.for_other(spec, Target::None);
         let made = plan::make(
-            &text.parse(self.process)?,
+            &text.parse(self.invocation, self.process)?,
             &invocation,
             self.process,
             &self.memo,

@@ -27,7 +27,7 @@ use crate::store::Store;
 /// written.
 pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
-    let spec = text.parse(process)?;
+    let spec = text.parse(invocation, process)?;
     // Without a store nothing is cached: no file can exist below `/dev/null`.
     let store = Store::look(invocation, process).ok();
     let memo = (store.as_ref()).map_or_else(|| "/dev/null".into(), Store::memo_directory);

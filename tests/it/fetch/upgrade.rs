@@ -76,7 +76,7 @@ fn an_upgrade_follows_the_spec_and_leaves_its_lock() {
     );
     let outcome = fetch(&world, &["--upgrade"]);
     assert_eq!(came(&world, "wheels", &outcome), ["a-2-py3-none-any.whl"]);
-    let end = "\nvpython: `[WORLD]/work/pylock.vpython.toml` is unchanged; `-vpython-tool lock --upgrade` updates it\n";
+    let end = "\nvpython: `[WORLD]/work/pylock.vpython.toml` is unchanged; `vpython -vpython-tool lock --upgrade` updates it\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     launch(&world, &["-c", "import a; print(a.VERSION)"])
         .run()

@@ -2,8 +2,8 @@
 
 use expect_test::expect;
 
-use super::{foreign_lock, lock, read, sha256, world_of_two_platforms};
-use crate::support::{Outcome, Wheel, World};
+use super::{SHOW, foreign_lock, lock, read, sha256, world_of_two_platforms};
+use crate::support::{Outcome, VPYTHON, Wheel, World};
 
 #[test]
 fn a_lock_is_followed_until_it_is_written_again() {
@@ -118,7 +118,7 @@ fn a_lock_that_is_not_of_its_spec_says_what_has_changed() {
           caused by: `two` was removed
           caused by: `three` was added (`[WORLD]/work/vpython.toml`, line 4)
           caused by: `no-deps` is true, and was false
-          hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
+          hint: rebuild it with `vpython -vpython-tool lock`
     "#]]);
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
     let outcome = lock(&world, &["--check"]).run();
@@ -148,6 +148,41 @@ fn a_lock_that_is_not_of_its_spec_says_what_has_changed() {
 }
 
 #[test]
+fn the_command_to_lock_again_has_the_flags_of_the_caller() {
+    let world = World::new();
+    Wheel::module("one", "1").write_to(&world.path("own wheels"));
+    world.write("show.py", SHOW);
+    world.write("x.toml", "dependencies = ['one']\n");
+    let flags = [
+        "-vpython-spec",
+        "x.toml",
+        "--vpython-wheels=own wheels",
+        "-vpython-root",
+        "store",
+    ];
+    let run = |words: &[&str]| world.vpython(flags).arguments(words).run();
+    assert_eq!(run(&["-vpython-tool", "lock"]).code, Some(0));
+    world.write("x.toml", "dependencies = ['one<2']\n");
+    run(&["show.py"]).refuses(125, expect![[r#"
+        vpython: error: the lock file `[WORLD]/work/pylock.x.toml` does not match `[WORLD]/work/x.toml`
+          caused by: `one<2` was `one` (`[WORLD]/work/x.toml`, line 1)
+          hint: rebuild it with `vpython -vpython-spec=x.toml '-vpython-wheels=own wheels' -vpython-root=store -vpython-tool lock show.py`
+    "#]]);
+    // What it says is what helps.
+    let lock = "\"$0\" -vpython-spec=x.toml '-vpython-wheels=own wheels' -vpython-root=store -vpython-tool lock show.py";
+    let shell = world.program("sh", ["-c", lock, VPYTHON]).run();
+    assert_eq!(shell.code, Some(0), "{shell}");
+    run(&["show.py"]).prints("one==1\n");
+    // The text of `-c` is not repeated: its spec has no lock.
+    world.write("x.toml", "dependencies = ['one']\n");
+    run(&["-c", "import one"]).refuses(125, expect![[r#"
+        vpython: error: the lock file `[WORLD]/work/pylock.x.toml` does not match `[WORLD]/work/x.toml`
+          caused by: `one` was `one<2` (`[WORLD]/work/x.toml`, line 1)
+          hint: rebuild it with `vpython -vpython-spec=x.toml '-vpython-wheels=own wheels' -vpython-root=store -vpython-tool lock`
+    "#]]);
+}
+
+#[test]
 fn a_lock_of_another_tool_must_have_what_the_spec_asks_for() {
     let world = World::new();
     let one = Wheel::module("one", "1");
@@ -164,7 +199,7 @@ fn a_lock_of_another_tool_must_have_what_the_spec_asks_for() {
         vpython: error: the lock file `[WORLD]/work/pylock.vpython.toml` does not match `[WORLD]/work/vpython.toml`
           caused by: it has version 1, which does not satisfy `one>=2` (required in `[WORLD]/work/vpython.toml`, line 1)
           caused by: it has no `two` (required in `[WORLD]/work/vpython.toml`, line 1)
-          hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
+          hint: rebuild it with `vpython -vpython-tool lock`
     "#]]);
     world.write("vpython.toml", "dependencies = ['one']\n");
     world.vpython(["-c", "import one"]).run().prints("");
@@ -201,7 +236,7 @@ fn one_flipped_character_of_a_digest_is_refused() {
     redacted(world.vpython(["-c", ""]).run()).refuses(125, expect![[r#"
         vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`
           caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `[FOUND]`, but `[LOCKED]` is locked (`[WORLD]/work/pylock.vpython.toml`, line 15)
-          hint: replace it with the locked wheel (`vpython -vpython-tool fetch -c ''`); to lock the present wheel instead, `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
+          hint: replace it with the locked wheel (`vpython -vpython-tool fetch -c ''`); to lock the present wheel instead, `vpython -vpython-tool lock`
     "#]]);
     redacted(lock(&world, &[]).run()).prints(expect![[r#"
         pylock.vpython.toml: written

@@ -164,7 +164,7 @@ fn requirements_have_a_lock_too() {
     show().refuses(125, expect![[r#"
         vpython: error: the lock file `[WORLD]/work/pylock.requirements.toml` does not match `[WORLD]/work/requirements.txt`
           caused by: the constraint `one<3` was `one<2` (`[WORLD]/work/constraints.txt`, line 1)
-          hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/requirements.txt`
+          hint: rebuild it with `vpython -vpython-spec=requirements.txt -vpython-tool lock`
     "#]]);
 }
 

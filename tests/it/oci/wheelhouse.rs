@@ -159,7 +159,7 @@ fn tools_name_the_layout() {
         .refuses(125, expect![[r#"
             vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.tool.toml`
               caused by: `oci:[WORLD]/work/layout:v1/a-1-py3-none-any.whl` has the sha256 `[DIGEST]`, but `[OTHER]` is locked (`[WORLD]/work/pylock.tool.toml`, line 15)
-              hint: replace it with the locked wheel (`vpython -vpython-tool fetch tool.py`); to lock the present wheel instead, `vpython -vpython-tool lock [WORLD]/work/tool.py`
+              hint: replace it with the locked wheel (`vpython -vpython-tool fetch tool.py`); to lock the present wheel instead, `vpython -vpython-tool lock tool.py`
         "#]]);
 }
 

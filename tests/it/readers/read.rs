@@ -190,7 +190,7 @@ fn spec_by(directory: &Path, words: &[&str]) -> Result<(SpecText, Spec)> {
     let invocation = Invocation::read(&process)?;
     let text = vpython::testing::spec::find(&invocation, &process)?;
     let _ = text.source();
-    let spec = text.parse(&process)?;
+    let spec = text.parse(&invocation, &process)?;
     let _ = spec.targets();
     let interpreter: Facts = serde_json::from_str(super::seeds::FACTS)?;
     let chosen = choose_wheels(

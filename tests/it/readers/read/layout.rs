@@ -63,7 +63,8 @@ fn choose(directory: &Path, list: &[u8], manifest: &[u8]) -> Result<()> {
     std::fs::write(directory.join("vpython.toml"), spec)?;
     let process = process(directory, &["-vpython-spec", "vpython.toml", "x.py"]);
     let invocation = Invocation::read(&process)?;
-    let spec = vpython::testing::spec::find(&invocation, &process)?.parse(&process)?;
+    let spec = vpython::testing::spec::find(&invocation, &process)?;
+    let spec = spec.parse(&invocation, &process)?;
     let interpreter: Facts = serde_json::from_str(super::super::seeds::FACTS)?;
     let memo = directory.join("memo");
     let evidence = &mut Evidence::default();
