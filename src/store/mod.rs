@@ -173,7 +173,11 @@ impl Store {
             ("tmp", 0o700),
         ];
         for (directory, mode) in modes {
-            let path = self.layout.join(directory);
+            // `join` would end the path of the layout itself in a slash.
+            let path = match directory {
+                "" => self.layout.clone(),
+                _ => self.layout.join(directory),
+            };
             fs::create_dir_all(&path, mode)?;
             if !fs::link_metadata(&path)?.is_some_and(|metadata| metadata.is_dir()) {
                 let why = "only vpython creates it, and never as a link";

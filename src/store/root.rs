@@ -43,10 +43,13 @@ fn root_metadata(path: &Path, invocation: &Invocation) -> Result<Option<std::fs:
 /// created, if the caller can write to it.
 fn writable_above(path: &Path) -> Option<&Path> {
     let above = path.ancestors().skip(1).find(|above| fs::exists(above))?;
+    is_writable(above).then_some(above)
+}
+
+/// Returns whether the caller can create files in a directory.
+pub(super) fn is_writable(directory: &Path) -> bool {
     let access = AccessFlags::W_OK | AccessFlags::X_OK;
-    faccessat(AT_FDCWD, above, access, AtFlags::AT_EACCESS)
-        .is_ok()
-        .then_some(above)
+    faccessat(AT_FDCWD, directory, access, AtFlags::AT_EACCESS).is_ok()
 }
 
 /// Creates the root. If none was specified and the user's cache directory is not writable, it is

@@ -20,6 +20,16 @@ fn is_superuser() -> bool {
     is_superuser
 }
 
+/// Returns a python that other users than the superuser can run, and says so if there is none.
+fn python_of_all() -> Option<&'static Python> {
+    let mut pythons = Python::all().iter();
+    let python = pythons.find(|python| python.path.starts_with("/usr"));
+    if python.is_none() {
+        not_tested!("no python can be run by other users than the superuser");
+    }
+    python
+}
+
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -93,14 +103,7 @@ fn the_superuser_writes_nothing_into_the_home_of_another_user() {
 
 #[test]
 fn with_an_unusable_home_the_store_is_in_the_temporary_directory() {
-    if !is_superuser() {
-        return;
-    }
-    let Some(python) = Python::all()
-        .iter()
-        .find(|python| python.path.starts_with("/usr"))
-    else {
-        not_tested!("no python can be run by other users than the superuser");
+    let (true, Some(python)) = (is_superuser(), python_of_all()) else {
         return;
     };
     // One that cannot be entered, and one that cannot be written to.
@@ -239,6 +242,58 @@ fn a_pipe_or_link_in_place_of_a_store_file_is_not_opened() {
         );
         world.vpython(["tool.py"]).run().prints("1\n");
     }
+}
+
+#[test]
+fn a_private_store_of_another_user_is_named_as_theirs() {
+    let (true, Some(python)) = (is_superuser(), python_of_all()) else {
+        return;
+    };
+    let world = World::with_python(python);
+    let program = world.copy_vpython("launcher");
+    for directory in ["", "work", "bin", "home", "tmp"] {
+        set_mode(&world.outside(directory), 0o755);
+    }
+    let words = ["-c", "print(1)"];
+    let run = || world.program(&program, words).user(OTHER_USER).run();
+    // A store of the superuser, an empty directory for one, and one that has yet to be created.
+    world.program(&program, words).run().prints("1\n");
+    run().refuses(125, expect![[r#"
+        vpython: error: cannot create directory `[WORLD]/root/v1`
+          caused by: Permission denied (os error 13)
+          hint: `[WORLD]/root` belongs to user 0, but vpython runs as user 54321; name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+    "#]]);
+    std::fs::remove_dir_all(world.outside("root")).unwrap();
+    run().refuses(125, expect![[r#"
+        vpython: error: cannot create the store `[WORLD]/root`
+          caused by: cannot create directory `[WORLD]/root`
+          caused by: Permission denied (os error 13)
+          hint: `[WORLD]` belongs to user 0, but vpython runs as user 54321; name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+    "#]]);
+    std::fs::create_dir(world.outside("root")).unwrap();
+    set_mode(&world.outside("root"), 0o755);
+    run().refuses(125, expect![[r#"
+        vpython: error: cannot create directory `[WORLD]/root/v1`
+          caused by: Permission denied (os error 13)
+          hint: `[WORLD]/root` belongs to user 0, but vpython runs as user 54321; name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+    "#]]);
+    // The user's own directory, in which `sudo` has made the store.
+    chown(world.outside("root"), Some(OTHER_USER), None).unwrap();
+    std::fs::create_dir(world.store("")).unwrap();
+    set_mode(&world.store(""), 0o755);
+    run().refuses(125, expect![[r#"
+        vpython: error: cannot create directory `[WORLD]/root/v1/envs`
+          caused by: Permission denied (os error 13)
+          hint: `[WORLD]/root/v1` belongs to user 0, but vpython runs as user 54321; name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+    "#]]);
+    std::fs::remove_dir(world.store("")).unwrap();
+    // The user's own directory, which nobody can write to.
+    set_mode(&world.outside("root"), 0o555);
+    run().refuses(125, expect![[r#"
+        vpython: error: cannot create directory `[WORLD]/root/v1`
+          caused by: Permission denied (os error 13)
+          hint: user 54321 cannot write to `[WORLD]/root`; name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+    "#]]);
 }
 
 #[test]

@@ -283,10 +283,11 @@ fn a_directory_that_others_can_read_becomes_a_store_that_they_can_use() {
     run(&both, "home/root").refuses(
         125,
         expect![[r#"
-        vpython: error: cannot create the store `[WORLD]/home/root`
-          caused by: cannot create directory `[WORLD]/home/root`
-          caused by: Permission denied (os error 13)
-    "#]],
+            vpython: error: cannot create the store `[WORLD]/home/root`
+              caused by: cannot create directory `[WORLD]/home/root`
+              caused by: Permission denied (os error 13)
+              hint: `[WORLD]/home` belongs to user 0, but vpython runs as user 54321; name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`
+        "#]],
     );
     assert_eq!(tree(&world.outside("shared")), before);
     // A store that was private, whose root others can read now.
