@@ -212,19 +212,25 @@ impl Wheelhouse {
 
     /// Returns the reason why [`Self::places`] returns `None`, as a sentence.
     pub fn why_no_places(&self) -> String {
-        if self.on_servers.is_empty() {
-            return "no wheel directory is configured, and there is no `wheels` next to the spec"
-                .to_owned();
+        match self.why_servers_are_not_asked() {
+            Some(why) => format!("no wheel directory is configured, and {why}"),
+            None => "no wheel directory is configured, and there is no `wheels` next to the spec"
+                .to_owned(),
         }
+    }
+
+    /// Returns that this run does not ask the wheelhouses on servers, as a sentence; `None` if it
+    /// does, or if there are none.
+    pub fn why_servers_are_not_asked(&self) -> Option<String> {
         let servers: Vec<String> = self
             .on_servers
             .iter()
             .map(|server| format!("`{server}`"))
             .collect();
-        format!(
-            "no wheel directory is configured, and a launch does not ask {}",
-            servers.join(" and ")
-        )
+        (!servers.is_empty() && self.of_indexes.is_none()).then(|| {
+            let servers = servers.join(" and ");
+            format!("a launch asks {servers} only if it may fetch")
+        })
     }
 
     /// Checks whether wheelhouses are on servers.

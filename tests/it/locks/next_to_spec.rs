@@ -215,6 +215,42 @@ fn a_lock_of_another_tool_must_have_what_the_spec_asks_for() {
 }
 
 #[test]
+fn a_lock_names_the_registry_that_a_launch_does_not_ask() {
+    let world = World::new();
+    let one = Wheel::module("one", "1");
+    let path = world.wheel(&one);
+    world.write(
+        "vpython.toml",
+        "dependencies = ['one']\n[tool.vpython]\nwheels = ['oci://localhost:1/team/wheels', 'https://localhost:1/{sha256}']\n",
+    );
+    lock(&world, &[]).run();
+    std::fs::remove_file(path).unwrap();
+    let launch = |words: &[&str]| {
+        let outcome = world.vpython(words).arguments(["-m", "one"]).run();
+        outcome.replacing(&sha256(&one), "[DIGEST]")
+    };
+    launch(&[]).refuses(125, expect![[r#"
+        vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`
+          caused by: `one-1-py3-none-any.whl` (866 bytes, sha256 `[DIGEST]`) is not in `[WORLD]/work/wheels` (`[WORLD]/work/pylock.vpython.toml`, line 15)
+          caused by: a launch asks `oci://localhost:1/team/wheels` and `https://localhost:1/{sha256}` only if it may fetch
+          hint: fetch what is missing: `vpython -vpython-tool fetch -m one`, or fetch at launch: `-vpython-fetch`
+    "#]]);
+    std::fs::remove_dir(world.path("wheels")).unwrap();
+    launch(&[]).refuses(125, expect![[r#"
+        vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`
+          caused by: `one-1-py3-none-any.whl` (866 bytes, sha256 `[DIGEST]`) is not in a wheel directory: none is configured (`[WORLD]/work/pylock.vpython.toml`, line 15)
+          caused by: a launch asks `oci://localhost:1/team/wheels` and `https://localhost:1/{sha256}` only if it may fetch
+          hint: fetch what is missing: `vpython -vpython-tool fetch -m one`, or fetch at launch: `-vpython-fetch`
+    "#]]);
+    launch(&["-vpython-offline"]).refuses(125, expect![[r#"
+        vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`
+          caused by: `one-1-py3-none-any.whl` (866 bytes, sha256 `[DIGEST]`) is not in a wheel directory: none is configured (`[WORLD]/work/pylock.vpython.toml`, line 15)
+          caused by: a launch asks `oci://localhost:1/team/wheels` and `https://localhost:1/{sha256}` only if it may fetch
+          hint: copy the missing files to a wheel directory; nothing can be fetched: `-vpython-offline` or `VPYTHON_OFFLINE` is set
+    "#]]);
+}
+
+#[test]
 fn one_flipped_character_of_a_digest_is_refused() {
     let world = World::new();
     let one = Wheel::module("one", "1");

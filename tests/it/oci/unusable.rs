@@ -153,7 +153,7 @@ fn a_layout_that_cannot_be_used_is_named_with_what_to_try() {
     "#]]);
     launch("oci://localhost:1/team/wheels").refuses(125, expect![[r#"
         vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)
-          caused by: no wheel directory is configured, and a launch does not ask `oci://localhost:1/team/wheels`
+          caused by: no wheel directory is configured, and a launch asks `oci://localhost:1/team/wheels` only if it may fetch
           hint: create and fill one: `vpython -vpython-tool fetch tool.py`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
     "#]]);
     launch("https://localhost:1/wheels").refuses(125, expect![[r#"
@@ -162,7 +162,7 @@ fn a_layout_that_cannot_be_used_is_named_with_what_to_try() {
     "#]]);
     launch("https://localhost:1/{sha256}").refuses(125, expect![[r#"
         vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)
-          caused by: no wheel directory is configured, and a launch does not ask `https://localhost:1/{sha256}`
+          caused by: no wheel directory is configured, and a launch asks `https://localhost:1/{sha256}` only if it may fetch
           hint: create and fill one: `vpython -vpython-tool fetch tool.py`, or fetch at launch: `-vpython-fetch`, or name a wheel directory: `wheels = ["…"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`
     "#]]);
     let launch = world.vpython(["-vpython-wheels=oci:nowhere:v1", "tool.py"]);

@@ -193,11 +193,14 @@ pub(super) fn explain(
     let causes = problems
         .iter()
         .map(|problem| problem.cause(interpreter, &directories));
+    // A registry or mirror may have what no directory has.
+    let not_asked = is_missing(&problems).then(|| wheelhouse.why_servers_are_not_asked());
     let failure = Failure::new(format!(
         "cannot satisfy the lock file `{}`",
         lock.path.display()
     ))
-    .because_of(causes);
+    .because_of(causes)
+    .because_of(not_asked.flatten());
     failure.hint(hint(&problems, lock, wheelhouse))
 }
 
@@ -211,12 +214,10 @@ fn hint(problems: &[LockProblem<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> S
     if problems.iter().any(is_in_lfs) {
         return PULL_FROM_LFS.to_owned();
     }
-    // A missing file.
-    let is_missing = problems
-        .iter()
-        .any(|problem| matches!(problem, LockProblem::Missing { .. }));
-    if let (true, Some(command)) = (is_missing, wheelhouse.fetch_command()) {
-        return format!("fetch what is missing: `{command}`");
+    if is_missing(problems)
+        && let Some(hint) = hint_for_missing(wheelhouse)
+    {
+        return hint;
     }
     // A file with another digest.
     if problems
@@ -246,6 +247,28 @@ fn hint(problems: &[LockProblem<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> S
         return hint.to_owned();
     }
     how_to_lock_for_another(lock)
+}
+
+/// Returns whether a file of the lock is missing.
+fn is_missing(problems: &[LockProblem<'_>]) -> bool {
+    problems
+        .iter()
+        .any(|problem| matches!(problem, LockProblem::Missing { .. }))
+}
+
+/// Returns the hint how to get missing files: by fetching, if that is permitted.
+fn hint_for_missing(wheelhouse: &Wheelhouse) -> Option<String> {
+    if let Some(why) = wheelhouse.fetching_forbidden() {
+        return Some(format!(
+            "copy the missing files to a wheel directory; nothing can be fetched: {why}"
+        ));
+    }
+    let command = wheelhouse.fetch_command()?;
+    let at_launch = match wheelhouse.why_servers_are_not_asked() {
+        Some(_) => ", or fetch at launch: `-vpython-fetch`",
+        None => "",
+    };
+    Some(format!("fetch what is missing: `{command}`{at_launch}"))
 }
 
 /// Returns the hint for a lock file that does not cover the interpreter.
