@@ -115,9 +115,12 @@ pub fn remarks(evidence: &mut Evidence, invocation: &Invocation) -> Vec<String> 
         .any(|seed| seed.project.as_ref() == "setuptools")
     {
         let unseeded: Vec<String> = unseeded.iter().map(|seed| format!("`{seed}`")).collect();
-        let command = invocation.command_of_tool("fetch");
+        let how = match invocation.why_nothing_is_fetched() {
+            Some(why) => format!("nothing can be fetched: {why}"),
+            None => format!("`{}` downloads them", invocation.command_of_tool("fetch")),
+        };
         remarks.push(format!(
-            "there are no wheels for the seed packages {}; `{command}` downloads them",
+            "there are no wheels for the seed packages {}; {how}",
             unseeded.join(", ")
         ));
     }

@@ -208,6 +208,22 @@ fn missing_seeds_are_reported_by_tools_and_not_by_launches() {
 }
 
 #[test]
+fn where_nothing_can_be_fetched_no_tool_suggests_it_for_seeds() {
+    let case = Case::with_spec(".vpython3", SPEC, &[Wheel::module("which", "1")]);
+    let offline = |tool: &str| run(&case, &["-vpython-offline", "-vpython-tool", tool]);
+    offline("install").installs(expect![[r#"
+        vpython: warning: there are no wheels for the seed packages `pip`, `setuptools<82`, `wheel<0.46`; nothing can be fetched: `-vpython-offline` or `VPYTHON_OFFLINE` is set
+    "#]]);
+    offline("verify").prints(expect![[r#"
+        requirement  required  here (3.11.99)
+        which==1     line 1    1
+
+        ok here; the spec names no other platforms
+        not seeded: pip, setuptools, wheel (nothing can be fetched: `-vpython-offline` or `VPYTHON_OFFLINE` is set)
+    "#]]);
+}
+
+#[test]
 fn tools_say_why_a_seed_is_there() {
     let case = case(SPEC, &[]);
     run(&case, &["-vpython-tool", "verify"]).prints(expect![[r#"

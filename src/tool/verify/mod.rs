@@ -53,6 +53,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let code = print(
         (text.kind != SpecKind::None).then_some(title.as_str()),
         &verification,
+        invocation,
     )?;
     // Complete the plan for this machine, and print the warnings of its build.
     let plan = verification.here.filter(|_| code == 0).map(|interpreter| {
@@ -79,7 +80,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
 }
 
 /// Prints the result of the check. `spec` is the title of the spec, or `None` if there is no spec.
-fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
+fn print(spec: Option<&str>, verification: &Verification, invocation: &Invocation) -> Result<i32> {
     let Verification { columns, rows, .. } = verification;
     let text = match spec {
         None => "nothing to check: there is no spec\n".to_owned(),
@@ -87,7 +88,7 @@ fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
         Some(spec) => format!(
             "{}{}",
             table::render(columns, rows),
-            closing_line(spec, verification)
+            closing_line(spec, verification, invocation)
         ),
     };
     report::print(report::printable_lines(&text).as_bytes())?;
@@ -98,22 +99,23 @@ fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
 }
 
 /// Returns the line that lists the seeds without a wheel, which the table does not show.
-fn unseeded(verification: &Verification) -> Option<String> {
+fn unseeded(verification: &Verification, invocation: &Invocation) -> Option<String> {
     let seeds: Vec<String> = verification
         .unseeded
         .iter()
         .map(ToString::to_string)
         .collect();
     (!seeds.is_empty()).then(|| {
-        format!(
-            "not seeded: {} (`-vpython-tool fetch` downloads the missing wheels)\n",
-            seeds.join(", ")
-        )
+        let how = match invocation.why_nothing_is_fetched() {
+            Some(why) => format!("nothing can be fetched: {why}"),
+            None => "`-vpython-tool fetch` downloads the missing wheels".to_owned(),
+        };
+        format!("not seeded: {} ({how})\n", seeds.join(", "))
     })
 }
 
 /// Returns the line after the table, which is empty if the check failed.
-fn closing_line(spec: &str, verification: &Verification) -> String {
+fn closing_line(spec: &str, verification: &Verification, invocation: &Invocation) -> String {
     let Verification { columns, rows, .. } = verification;
     if columns.iter().any(|column| column.refusal.is_some()) {
         return String::new();
@@ -133,5 +135,5 @@ fn closing_line(spec: &str, verification: &Verification) -> String {
         1 => "\nok here and on 1 platform\n".to_owned(),
         platforms => format!("\nok here and on {platforms} platforms\n"),
     };
-    ok + &unseeded(verification).unwrap_or_default()
+    ok + &unseeded(verification, invocation).unwrap_or_default()
 }
