@@ -7,6 +7,7 @@
 //! machine that it runs on.
 
 mod failed;
+mod indexes;
 mod native;
 mod network;
 mod pip;
@@ -29,18 +30,14 @@ use crate::invocation::{self, Fetch, Invocation, WheelhouseReference};
 use crate::launch;
 use crate::plan::{self, Lacking};
 use crate::process::Process;
-use crate::remote::index::IndexSettings;
 use crate::report::{self, Failure};
-use crate::spec::{self, Dependencies, Indexes, Packages, Spec};
+use crate::spec::{self, Dependencies, Packages, Spec};
 use crate::store::Store;
 use failed::bare;
+use indexes::{refusal_of_elsewhere, with_indexes};
 use pip::{Follow, Pip};
 use refused::Refused;
 use system::Fetching;
-
-/// pip's variables for the URLs of indexes.
-const INDEX_URL: &str = "PIP_INDEX_URL";
-const EXTRA_INDEX_URL: &str = "PIP_EXTRA_INDEX_URL";
 
 /// Fetches the missing wheels of the spec of a command line, and prints the new files. Updates a
 /// lock file that no longer matches its spec. Returns the exit code, which is 1 if only some of the
@@ -102,7 +99,7 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     let invocation = &*here;
     let code = if options.build {
         let options = &with_site_options(options, invocation);
-        let process = &with_indexes(&spec, invocation, process)?;
+        let process = &with_indexes(options, &spec, invocation, process)?;
         i32::from(!fill(options, &spec, invocation, process, memo)?)
     } else {
         native::run(options, &spec, invocation, process, memo)?
@@ -144,47 +141,6 @@ fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
     }
 }
 
-/// Returns the process with variables for pip that name the indexes of the site and of the spec, so
-/// that no project comes from another index. pip's options override them.
-fn with_indexes(spec: &Spec, invocation: &Invocation, process: &Process) -> Result<Process> {
-    let mut process = process.clone();
-    if spec.indexes.named.is_empty() {
-        // The caller's variable precedes the site's setting, which may be anything that pip takes.
-        let site = invocation.conf.fetch_index_url.as_ref();
-        if let (Some(index), None) = (site, process.setting(INDEX_URL)) {
-            set(&mut process, INDEX_URL, &index.value);
-        }
-        return Ok(process);
-    }
-    // Those that vpython cannot read are named for pip on the command line.
-    let readable = Indexes {
-        unusable: Vec::new(),
-        ..spec.indexes.clone()
-    };
-    let settings = IndexSettings::read(&[], &readable, &invocation.conf, &process)?;
-    let mut urls: Vec<&str> = settings
-        .indexes
-        .iter()
-        .map(|index| index.url.reveal())
-        .collect();
-    // The default index is the last one.
-    let default = urls.pop().unwrap_or_default().to_owned();
-    let others = urls.join(" ");
-    set(&mut process, INDEX_URL, &default);
-    set(&mut process, EXTRA_INDEX_URL, &others);
-    Ok(process)
-}
-
-/// Sets a variable, or removes it if the value is empty.
-fn set(process: &mut Process, name: &str, value: &str) {
-    process.environment.retain(|(known, _)| known != name);
-    if !value.is_empty() {
-        process
-            .environment
-            .push((name.into(), OsString::from(value)));
-    }
-}
-
 /// Fetches for one system after the other until no wheel is missing or pip cannot fetch the rest.
 /// Reports what pip cannot fetch, and does not try it twice. Returns whether all wheels are
 /// present.
@@ -220,6 +176,11 @@ fn fill(
         else {
             break;
         };
+        if let Some((lines, failure)) = refusal_of_elsewhere(&system.requirements, spec) {
+            report::notice(&report::one_line(&failure.clone().into()));
+            refused.add(&system, &lines, failure);
+            continue;
+        }
         let destination = destination.as_ref().ok_or_else(no_destination)?;
         let announcement = announcement(&system, destination);
         // If pip fetched nothing, try once more: another process may have added the wheels.

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use pep508_rs::PackageName;
 
+use super::indexes::refusal_of_elsewhere;
 use super::pip::{Pip, Request};
 use super::staging::Staging;
 use super::{destination, follow, no_destination};
@@ -36,8 +37,15 @@ pub(super) fn run(
     };
     let systems = plan::present(spec, requirements, invocation, process, memo)?;
     refuse_unknown(&names, &systems)?;
-    let is_upgraded =
-        |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
+    let projects: Vec<String> = names.iter().map(ToString::to_string).collect();
+    if let Some((_, failure)) = refusal_of_elsewhere(&projects, spec) {
+        return Err(failure.into());
+    }
+    // A project that comes from elsewhere has no newer version on an index.
+    let is_upgraded = |name: &PackageName| {
+        let is_all = options.upgrade.iter().any(String::is_empty);
+        is_all && !spec.indexes.elsewhere.contains_key(name) || names.contains(name)
+    };
     let mut has_new_files = false;
     if let Some(here) = systems.first().filter(|_| !spec.packages.is_empty()) {
         let destination = destination(spec, invocation).ok_or_else(no_destination)?;
@@ -55,7 +63,8 @@ pub(super) fn run(
         let directories: Vec<&Path> = own.chain([&*destination]).collect();
         // One call of pip for each system.
         for system in &systems {
-            let lines = lines(requirements, system, is_upgraded);
+            let mut lines = lines(requirements, system, is_upgraded);
+            lines.retain(|line| refusal_of_elsewhere(std::slice::from_ref(line), spec).is_none());
             if lines.is_empty() {
                 continue;
             }

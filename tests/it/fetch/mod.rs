@@ -3,6 +3,7 @@
 
 mod digests;
 mod failures;
+mod sources;
 mod upgrade;
 
 use expect_test::expect;
