@@ -18,6 +18,7 @@
 mod by_name;
 mod inside;
 mod load;
+mod long_path;
 mod partner;
 mod program;
 mod search_log;
@@ -98,7 +99,10 @@ fn search_all(log: &mut SearchLog, invocation: &Invocation, process: &Process) -
     // 4. The walk; 5. the default spec; 6. none.
     let directory = search.directory.take();
     let walked = match &directory {
-        Some(directory) => walk::up(directory, &mut search)?,
+        Some(directory) => {
+            long_path::refuse_directory(directory, invocation)?;
+            walk::up(directory, &mut search)?
+        }
         None => None,
     };
     let found = match (walked, &invocation.default_spec) {

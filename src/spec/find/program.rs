@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Finding, Probed, Search, SearchLog, inside, partner};
+use super::{Finding, Probed, Search, SearchLog, inside, long_path, partner};
 use crate::fs;
 use crate::invocation::{Invocation, Target};
 use crate::process::Process;
@@ -20,7 +20,11 @@ pub(super) fn search_target<'t>(
     log: &'t mut SearchLog,
 ) -> Result<Search<'t>> {
     match &invocation.target {
-        Target::Script(path) => search_script(&process.absolute(path), process, log),
+        Target::Script(typed) => {
+            let path = process.absolute(typed);
+            long_path::refuse_script(typed, &path)?;
+            search_script(&path, process, log)
+        }
         Target::Command(text) => {
             let origin = Origin {
                 file: None,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use expect_test::expect;
 
-use crate::support::{Wheel, World};
+use crate::support::{VPYTHON, Wheel, World};
 
 /// A program that prints the version of the installed wheel, or `none`.
 const PROGRAM: &str =
@@ -301,4 +301,54 @@ fn an_invalid_requirement_is_an_error_with_its_location() {
               hint: fetch one: `vpython -vpython-tool fetch -c ''`
         "#]],
     );
+}
+
+#[test]
+fn a_script_whose_absolute_path_is_too_long_is_not_run_without_its_spec() {
+    let world = World::new();
+    // Python enters the directories one by one, and runs vpython in the last.
+    let program = "\
+import os, sys
+for _ in range(21):
+    os.mkdir('d' * 200)
+    os.chdir('d' * 200)
+with open('tool.py', 'w') as script:
+    script.write('# /// script\\n# dependencies = [\"absent\"]\\n# ///\\n')
+os.symlink('tool.py', 'link.py')
+os.execv(sys.argv[1], sys.argv[1:])
+";
+    let mut number = 0;
+    let mut run = |words: &[&str]| {
+        number += 1;
+        let directory = world.path(&format!("deep{number}"));
+        std::fs::create_dir(&directory).unwrap();
+        let python = world.program(&world.python.path, ["-c", program, VPYTHON]);
+        let outcome = python.arguments(words).within(&directory).run();
+        let length = (directory.as_os_str().len() + 21 * 201).to_string();
+        let of_script = (directory.as_os_str().len() + 21 * 201 + "/tool.py".len()).to_string();
+        outcome
+            .replacing(&length, "[LENGTH]")
+            .replacing(&of_script, "[LENGTH]")
+    };
+    run(&["tool.py"]).refuses(125, expect![[r#"
+        vpython: error: cannot look for the spec of `tool.py`
+          caused by: its absolute path has [LENGTH] bytes, and the system opens paths of at most 4095
+          hint: move the script to a shorter path, or name a spec that has one with `-vpython-spec`
+    "#]]);
+    run(&["link.py"]).refuses(125, expect![[r#"
+        vpython: error: cannot look for the spec of `link.py`
+          caused by: its absolute path has [LENGTH] bytes, and the system opens paths of at most 4095
+          hint: move the script to a shorter path, or name a spec that has one with `-vpython-spec`
+    "#]]);
+    run(&["-c", ""]).refuses(125, expect![[r#"
+        vpython: error: cannot look for a spec in the current directory
+          caused by: its path has [LENGTH] bytes, and the system opens paths of at most 4095
+          hint: run it in a directory of a shorter path, or name a spec that has one with `-vpython-spec`
+    "#]]);
+    // A spec that is named is enough, and so is no program.
+    let spec = world.write("requirements.txt", "");
+    let spec = spec.to_str().unwrap();
+    run(&["-vpython-spec", spec, "-c", "print(1)"]).prints("1\n");
+    run(&["-vpython-spec", spec, "tool.py"]).prints("");
+    assert_eq!(run(&["--version"]).code, Some(0));
 }
