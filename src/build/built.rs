@@ -18,11 +18,11 @@ use pep508_rs::PackageName;
 use tar::{Archive, EntryType, Header};
 use tracing::debug;
 
+use super::Unpacked;
 use super::byte_code::{self, CODE_LIST, CompileContext, compile_all};
 use super::link::Linker;
 use super::unpacked::{Contents, MANIFEST, UnpackedFile, UnpackedWheel};
 use super::venv::DIRECTORY_MODE;
-use super::{Compile, Fetched, unpack_all};
 use crate::fs::{self, Digest, Hashing};
 use crate::plan::{BuiltLayer, Plan, PlannedWheel};
 use crate::process::Process;
@@ -47,11 +47,16 @@ pub struct BuiltWheel {
 }
 
 /// Returns the wheels of a plan with the byte code for its interpreter, in the plan's order. They
-/// are unpacked and compiled if they are not in the store.
+/// are compiled if they are not in the store.
 ///
 /// # Errors
-/// A wheel cannot be unpacked or compiled, or the interpreter has no byte code that can be shared.
-pub fn built_wheels(plan: &Plan, store: &Store, process: &Process) -> Result<Vec<BuiltWheel>> {
+/// A wheel cannot be compiled, or the interpreter has no byte code that can be shared.
+pub fn built_wheels(
+    plan: &Plan,
+    Unpacked(wheels): Unpacked,
+    store: &Store,
+    process: &Process,
+) -> Result<Vec<BuiltWheel>> {
     let interpreter = &plan.interpreter;
     let version = interpreter.byte_code_version().with_context(|| {
         format!(
@@ -59,7 +64,6 @@ pub fn built_wheels(plan: &Plan, store: &Store, process: &Process) -> Result<Vec
             interpreter.title()
         )
     })?;
-    let wheels = unpack_all(plan, store, Fetched::default(), Compile::Nothing)?;
     let context = CompileContext {
         store,
         process,

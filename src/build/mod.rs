@@ -146,6 +146,23 @@ pub enum Sharing {
     Copied,
 }
 
+/// The unpacked wheels of a plan, in its order.
+pub struct Unpacked(Vec<UnpackedWheel>);
+
+/// Unpacks the wheels of a plan that the store does not have yet, on all processors. `fetched` are
+/// those that [`fetch()`] has unpacked.
+///
+/// # Errors
+/// A wheel is unavailable or invalid, or has a file that wheels must not have; writing fails.
+pub fn unpack_wheels(
+    plan: &Plan,
+    store: &Store,
+    fetched: Fetched,
+    compile: Compile,
+) -> Result<Unpacked> {
+    unpack_all(plan, store, fetched, compile).map(Unpacked)
+}
+
 /// Builds the environment of a plan in the empty directory `staging`, byte code included, for use
 /// outside the store. Returns the same warnings as [`environment`].
 ///
@@ -153,6 +170,7 @@ pub enum Sharing {
 /// Those of [`environment`]; those of [`add_byte_code`].
 pub fn standalone(
     plan: &Plan,
+    Unpacked(wheels): &Unpacked,
     store: &Store,
     sharing: Sharing,
     process: &Process,
@@ -162,12 +180,11 @@ pub fn standalone(
         Sharing::Linked => Linker::default(),
         Sharing::Copied => Linker::copying(),
     };
-    let wheels = unpack_all(plan, store, Fetched::default(), Compile::Nothing)?;
-    let (_, warnings) = build(plan, &wheels, &linker, staging)?;
+    let (_, warnings) = build(plan, wheels, &linker, staging)?;
     byte_code::add_to_staged(
         staging,
         &plan.interpreter,
-        &wheels,
+        wheels,
         &CompileContext {
             store,
             process,

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::include::{self, Included};
 use super::interpreter_copy;
-use crate::build::{self, BuiltWheel, Compile, Sharing};
+use crate::build::{self, Ahead, BuiltWheel, Compile, Sharing, Unpacked};
 use crate::fs::Digest;
 use crate::invocation::{Additions, Invocation};
 use crate::launch::{self, Decided, Log};
@@ -75,12 +75,23 @@ impl<'a> Standalone<'a> {
     /// # Errors
     /// A wheel cannot be fetched, unpacked or compiled.
     pub fn built_wheels(&self) -> Result<Vec<BuiltWheel>> {
+        let wheels = self.wheels()?;
+        build::built_wheels(&self.plan, wheels, &self.store, self.process)
+    }
+
+    /// Fetches and unpacks the wheels that the store does not have, and compiles each as soon as it is
+    /// unpacked.
+    fn wheels(&self) -> Result<Unpacked> {
         let memo = self.store.memo_directory();
         let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
         let trusted = build::Trusted::of(&self.spec, self.invocation);
-        let fetched = build::fetch(&self.plan, &self.store, trusted, Compile::Nothing, connect)?;
-        self.invocation.warn(&fetched.warnings);
-        build::built_wheels(&self.plan, &self.store, self.process)
+        let interpreter = &self.plan.interpreter;
+        Ahead::during(interpreter, &self.store, self.process, |ahead| {
+            let compile = ahead.map_or(Compile::Nothing, Compile::Wheels);
+            let fetched = build::fetch(&self.plan, &self.store, trusted, compile, connect)?;
+            self.invocation.warn(&fetched.warnings);
+            build::unpack_wheels(&self.plan, &self.store, fetched, compile)
+        })
     }
 
     /// Returns the root of the store that the environment is built from.
@@ -102,13 +113,10 @@ impl<'a> Standalone<'a> {
 
     /// Builds the environment in an empty directory.
     fn build(&self, sharing: Sharing, staged: &Path) -> Result<()> {
-        let memo = self.store.memo_directory();
-        let connect = || plan::connect(&self.spec, self.invocation, self.process, &memo);
-        let trusted = build::Trusted::of(&self.spec, self.invocation);
-        let fetched = build::fetch(&self.plan, &self.store, trusted, Compile::Nothing, connect)?;
-        self.invocation.warn(&fetched.warnings);
+        let wheels = self.wheels()?;
         self.invocation.warn(&build::standalone(
             &self.plan,
+            &wheels,
             &self.store,
             sharing,
             self.process,
