@@ -4,19 +4,19 @@
 //! The layer with the pack manifest comes first, then the others from the top down. Where two layers
 //! have a member, the upper one is in the image, and the lower one is passed over.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
-use flate2::bufread::MultiGzDecoder;
+use anyhow::{Context, Result};
+use rayon::prelude::*;
 
 use super::extraction::{Extraction, read_manifest};
+use super::layer::{Layer, archive, check_digest};
 use super::tar;
 use crate::fs::{self, Hashing};
 use crate::oci::{
     Blob, Descriptor, Image, Layout, LayoutReference, Platform, Reference, RegistryReference,
-    media_type,
 };
 use crate::packed::manifest::{PACK_MANIFEST, PackManifest};
 use crate::packed::{LAYER, SKELETON};
@@ -24,6 +24,9 @@ use crate::remote::Client;
 use crate::remote::registry::Registry;
 use crate::report::Failure;
 use crate::store::Layers;
+
+/// The maximum number of layers that are inflated at once, each in memory.
+const AT_ONCE: usize = 4;
 
 /// An image of `pack` in an image layout, or in a registry.
 pub struct PackedImage {
@@ -124,7 +127,7 @@ impl PackedImage {
         let read = || {
             let blobs = self.open_layers(std::slice::from_ref(layer))?;
             let mut blob = blobs.into_iter().next().context("it has no layers")?;
-            tar::first_file(&mut *content(layer, &mut blob)?, read_manifest)
+            tar::first_file(&mut *archive(layer, &mut blob)?, read_manifest)
         };
         read().with_context(|| self.cannot())
     }
@@ -139,8 +142,21 @@ impl PackedImage {
         let blobs = blobs.with_context(|| self.cannot())?;
         let mut extraction = Extraction::begin(&manifest, into)?;
         extraction.pass_over(PACK_MANIFEST);
-        for (layer, blob) in self.layers.iter().zip(blobs) {
-            extract_layer(layer, blob, &mut extraction).with_context(|| self.cannot())?;
+        let mut layers = self.layers.iter().zip(blobs);
+        loop {
+            // The members are written in the order of the layers.
+            let group: Vec<_> = layers.by_ref().take(AT_ONCE).collect();
+            if group.is_empty() {
+                break;
+            }
+            let read = group
+                .into_par_iter()
+                .map(|(layer, blob)| (layer, Layer::read(layer, blob)));
+            for (layer, content) in read.collect::<Vec<_>>() {
+                content
+                    .and_then(|content| extract_layer(layer, content, &mut extraction))
+                    .with_context(|| self.cannot())?;
+            }
         }
         extraction.finish()?;
         Ok(manifest)
@@ -163,42 +179,20 @@ pub fn extract_archive(
 ) -> Result<PackManifest> {
     let _umask = fs::PlainUmask::set();
     let mut blob = Hashing::new(from);
-    let manifest = tar::extract(&mut *content(layer, &mut blob)?, into, 0o555)?;
+    let manifest = tar::extract(&mut *archive(layer, &mut blob)?, into, 0o555)?;
     check_digest(blob, layer)?;
     Ok(manifest)
 }
 
 /// Extracts a layer, and verifies it.
-fn extract_layer(layer: &Descriptor, blob: Blob, extraction: &mut Extraction<'_>) -> Result<()> {
-    let mut blob = Hashing::new(blob);
-    tar::members(&mut *content(layer, &mut blob)?, |name, found| {
-        extraction.put(name, found)
+fn extract_layer(
+    layer: &Descriptor,
+    content: Layer,
+    extraction: &mut Extraction<'_>,
+) -> Result<()> {
+    content.extract(layer, |archive| {
+        tar::members(archive, |name, found| extraction.put(name, found))
     })?;
     extraction.end_layer();
-    check_digest(blob, layer)
-}
-
-/// Compares the bytes of a layer with its digest, also those after the end of the compressed stream.
-fn check_digest(mut blob: Hashing<impl Read>, layer: &Descriptor) -> Result<()> {
-    std::io::copy(&mut blob, &mut std::io::sink()).context("cannot read its end")?;
-    let (found, _) = blob.finish();
-    ensure!(
-        found == layer.digest,
-        "the layer `sha256:{}` differs from its digest: its bytes have the digest `{found}`",
-        layer.digest
-    );
     Ok(())
-}
-
-/// Returns the tar archive in a layer.
-fn content<'a>(layer: &Descriptor, from: &'a mut dyn Read) -> Result<Box<dyn Read + 'a>> {
-    let from = BufReader::new(from);
-    Ok(match layer.media_type.as_str() {
-        media_type::LAYER => Box::new(from),
-        media_type::LAYER_GZIP | media_type::DOCKER_LAYER => Box::new(MultiGzDecoder::new(from)),
-        media_type::LAYER_ZSTD => {
-            Box::new(::zstd::Decoder::with_buffer(from).context("cannot read it")?)
-        }
-        other => bail!("a layer has the media type `{other}`"),
-    })
 }

@@ -7,6 +7,7 @@
 
 mod extraction;
 mod image;
+mod layer;
 mod tar;
 mod zip;
 
