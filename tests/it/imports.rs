@@ -136,7 +136,11 @@ const ALL: [&str; 2] = ["some/__init__", "some/used"];
 fn imports_are_found_in_each_kind_of_program() {
     let world = world(Python::any());
     let rows: [(&str, &str, &[&str]); 8] = [
-        ("tool.py", "import some\n", &["tool.py"]),
+        (
+            "tool.py",
+            "\u{feff}import os; import some\r\n",
+            &["tool.py"],
+        ),
         (
             "tool.py",
             "try:\n    from some import (\n        used as it,\n    )\nfinally: pass\n",
@@ -202,6 +206,67 @@ fn nothing_is_compiled_that_python_would_not_write() {
     // A small source is compiled as fast by python.
     world.wheel(&Wheel::new("some", "1").file("some/__init__.py", ""));
     assert_eq!(first_launch(&world, &["tool.py"], &[]), [""; 0]);
+}
+
+#[test]
+fn what_may_not_run_is_not_compiled() {
+    let world = world(Python::any());
+    let conditional = "import os\nif os.environ.get('NEVER'):\n    import some\n\
+                       try:\n    import os\nexcept ImportError:\n    import some\n";
+    world.write("tool.py", conditional);
+    assert_eq!(first_launch(&world, &["tool.py"], &[]), [""; 0]);
+    // This condition is true in the program, and false in a module.
+    let main = "import beside\nif __name__ == '__main__':\n    import some\n";
+    world.write("tool.py", main);
+    world.write("beside.py", "");
+    assert_eq!(first_launch(&world, &["tool.py"], &[]), ALL);
+    world.write("tool.py", "import beside\n");
+    world.write("beside.py", main);
+    assert_eq!(first_launch(&world, &["tool.py"], &[]), [""; 0]);
+}
+
+#[test]
+fn warnings_of_a_source_are_shown_by_python() {
+    let world = world(Python::any());
+    let source = format!("assert (1, 'always true')\n{}", "#".repeat(ENOUGH));
+    world.wheel(&Wheel::new("some", "1").file("some/__init__.py", source));
+    world.write("tool.py", "import some\n");
+    let launch = |words: &[&str]| {
+        let _ = std::fs::remove_dir_all(world.outside("root"));
+        let launch = world.vpython(words).env("RAYON_NUM_THREADS", "2");
+        launch.run()
+    };
+    let outcome = launch(&["tool.py"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("SyntaxWarning: assertion is always true"),
+        "{outcome}"
+    );
+    let outcome = launch(&["-W", "error", "tool.py"]);
+    assert!(
+        outcome.code == Some(1) && outcome.stderr.contains("SyntaxError"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_program_runs_where_its_byte_code_does_not_fit() {
+    let world = World::new();
+    // The byte code is larger than the source, and than the largest file that can be written.
+    let source = "x = [1.5, 2.5]\n".repeat(ENOUGH / 15);
+    world.wheel(&Wheel::new("some", "1").file("some/__init__.py", source));
+    world.write("vpython.toml", "dependencies = ['some']\n");
+    world.write("tool.py", "import some\nprint(some.x)\n");
+    let vpython = env!("CARGO_BIN_EXE_vpython");
+    let line =
+        format!("trap '' XFSZ; export RAYON_NUM_THREADS=2; ulimit -f 620; exec {vpython} tool.py");
+    let outcome = world.program("/bin/sh", ["-c", &line]).run();
+    outcome.prints("[1.5, 2.5]\n");
+    assert_eq!(compiled(&world), [""; 0]);
+    let outcome = world.vpython(["-vpython-tool", "check", "--all"]).run();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(first_launch(&world, &["tool.py"], &[]), ["some/__init__"]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ const MODULES: usize = 16;
 /// The place of the source's modification time in byte code (PEP 552), in seconds.
 const TIME: std::ops::Range<usize> = 8..12;
 /// The time for which a launch waits, at most, until everything is compiled.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(3);
 
 /// Compiles what a program imports, on threads of its own, as many as there are processors.
 pub struct Imports {
@@ -138,10 +138,10 @@ impl Imports {
     }
 
     /// Waits until everything is compiled, and adds it to an environment that no other process knows of
-    /// yet.
+    /// yet. If it does not fit on the disk, nothing is added: python goes on without, too.
     ///
     /// # Errors
-    /// The environment cannot be written.
+    /// A part of the byte code cannot be removed again.
     pub(in crate::build) fn add_to(&self, environment: &Path, interpreter: &Facts) -> Result<()> {
         let mut state = self.state();
         let _compiling = state.can_compile().then(|| {
@@ -160,9 +160,16 @@ impl Imports {
             "compiled what the program imports"
         );
         let site = environment.join(&interpreter.site_packages);
-        compiled
-            .into_par_iter()
-            .try_for_each(|compiled| compiled.write(&site))
+        compiled.retain(|compiled| compiled.has_place(&site));
+        let written = compiled
+            .par_iter_mut()
+            .try_for_each(|compiled| compiled.write(&site));
+        if let Err(error) = written {
+            debug!("adds no byte code of imports: {error:#}");
+            let mut paths = compiled.iter().map(|compiled| site.join(&compiled.path));
+            paths.try_for_each(|path| fs::remove_file(&path))?;
+        }
+        Ok(())
     }
 
     /// Does jobs until the threads are to end.
@@ -255,22 +262,24 @@ impl State {
 }
 
 impl Compiled {
-    /// Writes the byte code next to its source, unless a wheel has something there.
-    fn write(mut self, site: &Path) -> Result<()> {
+    /// Checks whether no wheel has a file at this place, or one in place of its directory.
+    fn has_place(&self, site: &Path) -> bool {
         let path = site.join(&self.path);
-        let directory = path.parent().unwrap_or(site);
+        !fs::exists(&path) && !path.parent().is_some_and(fs::is_file)
+    }
+
+    /// Writes the byte code next to its source, if that is there.
+    fn write(&mut self, site: &Path) -> Result<()> {
         let Some(source) = fs::metadata(&site.join(&self.source))? else {
             return Ok(());
         };
-        if fs::exists(&path) || fs::is_file(directory) {
-            return Ok(());
-        }
         // Python compares the lowest four bytes.
         let time = source.mtime().to_le_bytes();
         if let Some(place) = self.code.get_mut(TIME) {
             place.copy_from_slice(&time[..TIME.len()]);
         }
-        fs::create_dir_all(directory, DIRECTORY_MODE)?;
+        let path = site.join(&self.path);
+        fs::create_dir_all(path.parent().unwrap_or(site), DIRECTORY_MODE)?;
         fs::write_new(&path, &self.code, 0o444)
     }
 }

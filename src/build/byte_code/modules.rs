@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::program::Program;
-use super::statements::{Import, imports};
+use super::statements::{Import, Role, imports};
 use super::wheel::sources;
 use crate::build::unpacked::UnpackedWheel;
 use crate::fs::{self, limits};
@@ -111,7 +111,7 @@ impl Modules {
 
     /// Looks up names that were not looked up before.
     pub fn look_up(&mut self, names: impl IntoIterator<Item = String>) {
-        for name in names {
+        for name in names.into_iter().filter(|name| name.len() <= MAX_NAME) {
             // The packages that contain a module are imported with it.
             for (end, _) in name.match_indices('.').chain([(name.len(), "")]) {
                 if self.seen.len() < MAX_NAMES && self.seen.insert(name[..end].to_owned()) {
@@ -208,14 +208,20 @@ impl Module {
 /// Returns the names of what a module with this text may import. The program itself has no name.
 fn imports_of(module: &str, is_package: bool, text: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for import in imports(text) {
-        let Some(from) = imported_from(&import, module, is_package) else {
-            continue;
-        };
-        names.extend(import.names.iter().map(|name| format!("{from}.{name}")));
-        names.push(from);
+    let is_program = module.is_empty() || module.ends_with(".__main__");
+    let role = if is_program {
+        Role::Program
+    } else {
+        Role::Module
+    };
+    for import in imports(text, role) {
+        let from = imported_from(&import, module, is_package);
+        // Names that are too long are not looked up, nor repeated for each name after `import`.
+        if let Some(from) = from.filter(|from| from.len() <= MAX_NAME) {
+            names.extend(import.names.iter().map(|name| format!("{from}.{name}")));
+            names.push(from);
+        }
     }
-    names.retain(|name| name.len() <= MAX_NAME);
     names
 }
 
@@ -264,7 +270,13 @@ mod tests {
         for (module, is_package, expected) in rows {
             assert_eq!(imports_of(module, is_package, text), expected, "{module}");
         }
-        let long = format!("import a{}", ".a".repeat(100_000));
-        assert!(imports_of("", false, &long).is_empty());
+        let long = format!("a{}", ".a".repeat(100_000));
+        let names = "b, ".repeat(1_000_000);
+        for text in [
+            format!("import {long}"),
+            format!("from {long} import {names}"),
+        ] {
+            assert!(imports_of("", false, &text).is_empty());
+        }
     }
 }

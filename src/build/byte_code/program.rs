@@ -1,6 +1,5 @@
 //! [`Program`]: the program of a launch, as far as its text shows what it imports.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::fs::{self, limits};
@@ -41,8 +40,8 @@ impl Program {
                 (read(&script)?, None, script.parent()?.to_path_buf())
             }
             Target::Script(path) => (read(&path.join("__main__.py"))?, None, path.clone()),
-            Target::Command(text) => (text_of(text)?.to_owned(), None, here()),
-            Target::Module(name) => (String::new(), Some(text_of(name)?.to_owned()), here()),
+            Target::Command(text) => (text.to_str()?.to_owned(), None, here()),
+            Target::Module(name) => (String::new(), Some(name.to_str()?.to_owned()), here()),
             Target::Stdin | Target::None | Target::Information => return None,
         };
         let directories = std::iter::once(directory).chain(roots.iter().cloned());
@@ -52,10 +51,6 @@ impl Program {
             directories: directories.collect(),
         })
     }
-}
-
-fn text_of(word: &OsStr) -> Option<&str> {
-    word.to_str()
 }
 
 /// Reads a source as a whole.

@@ -22,7 +22,7 @@ const PROGRAM: &str = include_str!("compile.py");
 /// The time limit for a source, in milliseconds. The largest in use take a few seconds.
 const TIMEOUT: u16 = 60_000;
 /// The time limit for a source of which python can write the byte code itself, in milliseconds.
-const SHORT_TIMEOUT: u16 = 5_000;
+const SHORT_TIMEOUT: u16 = 2_000;
 /// The time limit for a status that is due.
 const SOON: Duration = Duration::from_secs(1);
 /// The maximum number of bytes that are ignored after an answer.

@@ -1,7 +1,8 @@
 //! Guessing from the text of a source which modules it imports as soon as it is imported itself.
 //!
-//! Only the statements `import` and `from … import` outside functions count. A wrong guess only costs a
-//! little time, so this does not parse python.
+//! Only the statements `import` and `from … import` count that surely run: those outside of functions,
+//! conditions and handlers of exceptions. A wrong guess only costs a little time, so this does not parse
+//! python.
 
 use memchr::{memchr, memchr3};
 
@@ -18,12 +19,21 @@ pub(super) struct Import<'a> {
 
 const BLANKS: [char; 3] = [' ', '\t', '\x0c'];
 
+/// Whose text a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The program that runs, in which `__name__` is `__main__`.
+    Program,
+    /// A module that is imported.
+    Module,
+}
+
 /// Returns the import statements of a source, in order.
-pub(super) fn imports(text: &str) -> Vec<Import<'_>> {
+pub(super) fn imports(text: &str, role: Role) -> Vec<Import<'_>> {
     let mut found = Vec::new();
     // The indentation of the last line whose block does not run on import, while in that block.
     let mut skipped = None;
-    let mut rest = text;
+    let mut rest = text.trim_start_matches('\u{feff}');
     while !rest.is_empty() {
         let indented = rest;
         let line;
@@ -33,11 +43,16 @@ pub(super) fn imports(text: &str) -> Vec<Import<'_>> {
         if is_empty || skipped.is_some_and(|outer| indentation > outer) {
             continue;
         }
-        skipped = is_skipped(line).then_some(indentation);
-        if let Some(modules) = after_word(line, "import") {
-            found.extend(names_in(modules).map(imported));
-        } else if let Some(import) = after_word(line, "from").and_then(imported_from) {
-            found.push(import);
+        skipped = is_skipped(line, role).then_some(indentation);
+        for statement in line.split(';') {
+            let statement = statement.trim_start_matches(BLANKS);
+            if let Some(modules) = after_word(statement, "import") {
+                found.extend(names_in(modules).map(imported));
+            } else if let Some(import) = after_word(statement, "from").and_then(imported_from) {
+                found.push(import);
+            } else {
+                break;
+            }
         }
     }
     found
@@ -90,14 +105,15 @@ fn string_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// Checks whether the block after a line does not run on import.
-fn is_skipped(line: &str) -> bool {
-    let condition = || after_word(line, "if").filter(|condition| !condition.contains("not "));
-    line.starts_with("def ")
-        || line.starts_with("async ")
-        || condition().is_some_and(|condition| {
-            condition.contains("TYPE_CHECKING") || condition.starts_with("__name__")
-        })
+/// Checks whether the block after a line may not run.
+fn is_skipped(line: &str, role: Role) -> bool {
+    let is_main = |condition: &str| role == Role::Program && condition.starts_with("__name__");
+    let is_condition = ["if", "elif"]
+        .iter()
+        .filter_map(|word| after_word(line, word))
+        .any(|condition| !is_main(condition));
+    let others = ["def ", "async ", "except ", "except:", "while "];
+    is_condition || others.iter().any(|word| line.starts_with(word))
 }
 
 /// Returns what follows a word and the blanks after it.
@@ -147,8 +163,8 @@ fn names_after(text: &str) -> Option<&str> {
 fn names_in(list: &str) -> impl Iterator<Item = &str> {
     list.lines()
         .flat_map(|line| {
-            let end = line.find(['#', ';']).unwrap_or(line.len());
-            line[..end].split([',', '(', ')', '\\'])
+            let code = line.split('#').next().unwrap_or_default();
+            code.split([',', '(', ')', '\\'])
         })
         .filter_map(|name| name.split_ascii_whitespace().next())
         .filter(|name| is_dotted_name(name))
@@ -179,14 +195,18 @@ mod tests {
             };
             format!("{}{}{names}", ".".repeat(import.level), import.module)
         };
-        imports(text).into_iter().map(line).collect()
+        imports(text, Role::Module).into_iter().map(line).collect()
     }
 
     #[test]
     fn the_statements_of_a_module_are_found() {
-        let rows: [(&str, &[&str]); 24] = [
+        let rows: [(&str, &[&str]); 25] = [
             ("import a", &["a"]),
-            ("import a.b as c, d; import e", &["a.b", "d"]),
+            (
+                "import a.b as c, d; import e;from f import g",
+                &["a.b", "d", "e", "f: g"],
+            ),
+            ("\u{feff}import a", &["a"]),
             ("import\ta # b", &["a"]),
             ("import a\r\nimport b\r\n", &["a", "b"]),
             ("from a import b", &["a: b"]),
@@ -201,8 +221,8 @@ mod tests {
             ("from a import b, \\\n  c\nimport d", &["a: b c", "d"]),
             ("from a import(b, c", &["a: b c"]),
             (
-                "try:\n    import a\nexcept ImportError:\n    import b",
-                &["a", "b"],
+                "try:\n    import a\nexcept ImportError:\n    import b\nfinally:\n    import c",
+                &["a", "c"],
             ),
             (
                 "class A:\n    import a\n    def b(self):\n        import c\n    import d",
@@ -227,7 +247,10 @@ mod tests {
             ("a = 'b\nimport c", &["c"]),
             ("a = [ # ]\nimport b\n]\nimport c \\\r\n, d", &["c", "d"]),
             ("from importlib import a", &["importlib: a"]),
-            ("if not t.TYPE_CHECKING:\n    import a", &["a"]),
+            (
+                "if a:\n    import b\nelif c:\n    import d\nimport e",
+                &["e"],
+            ),
             ("if __name__ == '__main__':\n    import a\nimport b", &["b"]),
             (
                 "importa\nimport 1\nfrom a\nfrom 1 import b\nfrom a imports b\nyield from a\nfrom  import a\nfrom",
@@ -242,7 +265,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read(text in "(import|from|def|if|[ .,;#\\\\()\n\r\taé'\"])*") {
-            imports(&text);
+            imports(&text, Role::Module);
         }
     }
 
@@ -258,7 +281,7 @@ mod tests {
         ] {
             let text = line.repeat(100_000);
             let begin = std::time::Instant::now();
-            imports(&text);
+            imports(&text, Role::Module);
             assert!(begin.elapsed().as_secs() < 5, "{line:?}");
         }
     }
