@@ -2,11 +2,12 @@
 //! each file is read and hashed again.
 //!
 //! Byte code that vpython added has digests like all other files. Byte code that python wrote next
-//! to a source is not checked; it is reported separately, and python writes it again if it is
-//! removed.
+//! to a source, or in place of that, is not checked; it is reported separately, and python writes it
+//! again if it is removed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -28,6 +29,8 @@ use crate::wheel::record;
 enum Expected {
     /// A file with this digest, as a column of RECORD.
     Digest(String),
+    /// Byte code with this digest, which python may replace by its own.
+    ByteCode(String),
     /// A file with this content.
     Content(Vec<u8>),
     /// A link with this target.
@@ -84,9 +87,18 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
         parts.iter().map(|(_, files)| files.len() as u64).sum(),
     );
     for (directory, files) in &parts {
-        damages.extend(compare(directory, files, &progress)?);
+        for damage in compare(directory, files, &progress)? {
+            let path = damage.path.strip_prefix(directory).unwrap_or(&damage.path);
+            let is_byte_code = matches!(files.get(path), Some(Expected::ByteCode(_)));
+            if is_byte_code && is_pythons(&damage.path) {
+                checked.replaced.push(damage);
+            } else {
+                damages.push(damage);
+            }
+        }
     }
     damages.sort();
+    checked.replaced.sort();
     checked.damages = damages;
     Ok(checked)
 }
@@ -175,7 +187,7 @@ impl Expected {
         let is_right = match self {
             Self::Link(target) => metadata.is_symlink() && fs::read_link(path)? == *target,
             _ if !metadata.is_file() => false,
-            Self::Digest(digest) => {
+            Self::Digest(digest) | Self::ByteCode(digest) => {
                 record::sha256_column(Digest::of_file(path, drop)?.as_bytes()) == *digest
             }
             Self::Content(content) => fs::read(path)? == *content,
@@ -198,12 +210,17 @@ fn expected(
     // Files of wheels, and their byte code.
     let places = Places::decide(&layout, wheels)?;
     for (place, owner) in &places.owners {
-        expected.insert(place.into(), Expected::Digest(owner.file.digest.clone()));
+        let digest = owner.file.digest.clone();
+        let file = match is_byte_code(Path::new(place)) {
+            true => Expected::ByteCode(digest),
+            false => Expected::Digest(digest),
+        };
+        expected.insert(place.into(), file);
     }
     for (path, digest) in listed.in_site(&layout, &places) {
         expected.insert(
             Path::new(&layout.site_packages).join(path),
-            Expected::Digest(digest),
+            Expected::ByteCode(digest),
         );
     }
     // Files that the installer writes.
@@ -298,6 +315,29 @@ fn unexpected_files(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Resu
 fn is_byte_code(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "pyc" || extension == "pyo")
+}
+
+/// Returns whether a file has the header that python writes for its source now (PEP 552): it is compared
+/// with time and size of the source. A python that ran while `install` added byte code writes such a file,
+/// and so does one that finds byte code in a wheel that is not that of its source.
+fn is_pythons(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    let module = name.and_then(|name| name.split('.').next());
+    let (Some(module), Some(directory)) = (module, path.parent().and_then(Path::parent)) else {
+        return false;
+    };
+    let source = directory.join(format!("{module}.py"));
+    let code = fs::open_regular(path).and_then(|mut file| fs::read_beginning(&mut file, path));
+    let (Ok(code), Ok(Some(source))) = (code, fs::metadata(&source)) else {
+        return false;
+    };
+    let lowest = |number: u64| number.to_le_bytes()[..4].to_vec();
+    let state = [
+        vec![0; 4],
+        lowest(source.mtime().cast_unsigned()),
+        lowest(source.size()),
+    ];
+    code.get(4..16) == Some(&state.concat())
 }
 
 /// Returns whether a file is `__pycache__/NAME.TAG.pyc` for a source `NAME.py`, or, for Python 2,

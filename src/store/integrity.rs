@@ -22,6 +22,8 @@ pub struct Checked {
     pub damages: Vec<Damage>,
     /// The byte code files that python has written into it.
     pub by_python: Vec<PathBuf>,
+    /// The byte code files that python has replaced by its own, sorted.
+    pub replaced: Vec<Damage>,
 }
 
 /// A damaged file.

@@ -94,6 +94,10 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         let checked = build::check(stored, store)?;
         damages.extend(checked.damages);
         by_python.extend(checked.by_python);
+        // A repair trusts no byte code that it cannot check.
+        if options.repair {
+            damages.extend(checked.replaced);
+        }
     }
     // The interpreters from images that they use, or all.
     let images: BTreeSet<_> = stored

@@ -3,7 +3,13 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use expect_test::{Expect, expect};
+
 use crate::support::{Outcome, Python, Wheel, World};
+
+const SOUND: Expect = expect![[r#"
+    1 environment and 1 unpacked wheel: all files are intact
+"#]];
 
 /// A package with a module for Python 2 and a module that nothing imports, and a separate module.
 fn wheel() -> Wheel {
@@ -295,15 +301,30 @@ fn python_does_not_write_into_the_store() {
     let program = "import compileall, one, os; compileall.compile_dir(os.path.dirname(one.__file__), force=True, quiet=2)";
     world.vpython(["-c", program]).run().expect(0, "", "");
     assert_eq!(read(), before);
-    let outcome = world.vpython(["-vpython-tool", "check", "-c", ""]).run();
+    // Python may write its own in place of those of vpython, as it does if it runs during `install`. A
+    // repair removes them.
+    is_sound(&world);
+    let check = ["-vpython-tool", "check", "--repair", "-c", ""];
+    let outcome = world.vpython(check).run();
     let is_reported = outcome.stdout.starts_with("changed  ")
         && outcome
             .stdout
             .contains("/site-packages/__pycache__/one.cpython");
-    assert!(
-        outcome.code == Some(1) && is_reported,
-        "files that it has written in place of those of vpython are reported: {outcome}"
-    );
+    assert!(outcome.code == Some(0) && is_reported, "{outcome}");
+    world.install(["-c", ""]);
+    world.vpython(check).run().prints(SOUND);
+    // What does not belong to the source is damage.
+    let [environment] = &world.environments()[..] else {
+        panic!("there is one environment")
+    };
+    let one = site(environment, &world).join(format!(
+        "__pycache__/one.cpython-3{}.pyc",
+        world.python.minor
+    ));
+    std::fs::remove_file(&one).unwrap();
+    std::fs::write(&one, [0; 16]).unwrap();
+    let outcome = world.vpython(["-vpython-tool", "check", "-c", ""]).run();
+    assert_eq!(outcome.code, Some(1), "{outcome}");
 }
 
 #[test]
@@ -348,6 +369,11 @@ fn byte_code_that_a_wheel_ships_is_kept() {
         std::fs::read_to_string(site(&environment, &world).join(&name)).unwrap(),
         "shipped"
     );
+    is_sound(&world);
+    // It is not that of the source, so python replaces it.
+    world.vpython(["-c", "import one"]).run().prints("");
+    let found = std::fs::read(site(&environment, &world).join(&name)).unwrap();
+    assert_ne!(found, b"shipped");
     is_sound(&world);
 }
 
