@@ -4,6 +4,7 @@
 //! Other modules do not use `std::env`: they take a `&Process`, so that a test can set the inputs
 //! of a launch without changing its own environment.
 
+mod child_signal;
 mod input;
 mod nested;
 mod standard_streams;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+pub use child_signal::ChildSignal;
 pub use nested::{KEY_LENGTH, is_environment_bin, is_key};
 pub use standard_streams::{no_input, no_output};
 

@@ -211,9 +211,10 @@ fn expected(
     let places = Places::decide(&layout, wheels)?;
     for (place, owner) in &places.owners {
         let digest = owner.file.digest.clone();
-        let file = match is_byte_code(Path::new(place)) {
-            true => Expected::ByteCode(digest),
-            false => Expected::Digest(digest),
+        let file = if is_byte_code(Path::new(place)) {
+            Expected::ByteCode(digest)
+        } else {
+            Expected::Digest(digest)
         };
         expected.insert(place.into(), file);
     }

@@ -11,7 +11,7 @@ use crate::exec::Handoff;
 use crate::invocation::{self, Invocation};
 use crate::launch;
 use crate::plan::{self, Evidence};
-use crate::process::Process;
+use crate::process::{ChildSignal, Process};
 use crate::spec::{self, Spec};
 use crate::store::Store;
 
@@ -38,6 +38,7 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<Infallib
 /// Python prints its version even if the spec is broken, if no interpreter satisfies it, or if the
 /// store is unusable. In these cases, any interpreter is sufficient.
 fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let _signal = ChildSignal::set_default();
     let store = Store::open(invocation, process)
         .and_then(|store| store.prepare().map(|()| store))
         .ok();

@@ -12,7 +12,7 @@ use crate::build::{self, Ahead, Compile, Imports, Program};
 use crate::invocation::{Action, Invocation, LogLevel, Tool};
 use crate::memo::{Inputs, Memo, MemoName};
 use crate::plan::{self, Evidence, Key};
-use crate::process::Process;
+use crate::process::{ChildSignal, Process};
 use crate::report::progress;
 use crate::spec::{self, SpecText};
 use crate::store::Store;
@@ -25,6 +25,7 @@ pub(super) fn prepare(
     invocation: &Invocation,
     process: &Process,
 ) -> Result<Ready> {
+    let _signal = ChildSignal::set_default();
     if invocation.action == Action::Run
         && invocation.log_level >= Some(LogLevel::Info)
         && let Some(remark) = spec::unnamed(text, "install", invocation, process)

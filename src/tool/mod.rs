@@ -22,7 +22,7 @@ use anyhow::Result;
 
 use crate::fs;
 use crate::invocation::{Invocation, Target, Tool};
-use crate::process::Process;
+use crate::process::{ChildSignal, Process};
 use crate::report::Failure;
 
 /// Runs a tool, and returns its exit code.
@@ -34,7 +34,9 @@ pub fn run(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i3
         refuse_missing_script(&invocation.target, process)?;
     }
     // A warm launch needs no threads, and a cold one starts them itself.
-    if *tool != Tool::Exec {
+    let is_cold = *tool != Tool::Exec;
+    let _signal = is_cold.then(ChildSignal::set_default);
+    if is_cold {
         process.start_threads();
     }
     match tool {

@@ -23,6 +23,7 @@ mod by_python;
 mod bypass;
 mod byte_code;
 mod check;
+mod child_signal;
 mod colour;
 mod command_line;
 mod conf;
