@@ -1,13 +1,15 @@
 """Compiles sources into byte code, and prints it.
 
-Run as `python -S -s -B -X utf8 -c <this text> FORM`, by CPython 3.7 and later, with a socket as standard
-input. The form is `unchecked`: python never compares the byte code with its source, or `timed`: it
-compares time and size, as in the byte code that it writes itself. The times are 0. A request there is a length of four bytes, little-endian, and as many bytes: a directory, and
-the names of sources in it, each with a NUL at its end. A child answers each request, so that its
-byte code does not depend on earlier ones. When the child has ended, its status from `waitpid`
-follows on the socket, in four bytes. If no child can be started, the process itself answers, and
-exits. In the form `timed`, the process answers all requests itself, which takes less time, and the
-status is 0.
+Run as `python -S -s -B -X utf8 -c <this text> FORM`, by CPython 3.7 and later, with a socket as
+standard input. The form is `unchecked`, for byte code that python never compares with its source, or
+`timed`, for byte code that it compares with time and size of the source, like its own. The time in it
+is 0, and the caller replaces it.
+
+A request on standard input is a length of four bytes, little-endian, and as many bytes: a directory,
+and the names of sources in it, each with a NUL at its end. A child answers each request, so that its
+byte code does not depend on earlier ones. When the child has ended, its status from `waitpid` follows
+on the socket, in four bytes. If no child can be started, the process itself answers, and exits. In the
+form `timed`, the process itself answers all requests, which takes less time, and the status is 0.
 
 An answer on standard output is a line `byte code of <cache tag>`, then for each source a length of
 four bytes and as many bytes of byte code; no bytes if the source cannot be compiled. If it cannot

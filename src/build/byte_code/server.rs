@@ -1,5 +1,6 @@
 //! A process of the interpreter that compiles, for many requests: starting one takes as long as
-//! compiling a small wheel. A child of it answers each request.
+//! compiling a small wheel. A child of it answers each request for [`Form::Unchecked`], whose byte code
+//! must not depend on earlier requests.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
