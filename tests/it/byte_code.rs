@@ -155,7 +155,7 @@ fn install_compiles_what_can_be_compiled() {
 }
 
 #[test]
-fn a_launch_does_not_compile_and_a_later_install_does() {
+fn a_launch_leaves_small_modules_to_python_and_a_later_install_compiles_all() {
     let world = world(Python::any());
     world.vpython(["-c", "import one"]).run().prints("");
     let [environment] = &world.environments()[..] else {
