@@ -268,25 +268,6 @@ fn in_store_of(world: &World, package: &str) -> PathBuf {
 }
 
 #[test]
-fn the_same_wheel_gives_the_same_byte_code() {
-    for python in Python::each_build()
-        .into_iter()
-        .filter(|python| python.minor > 6)
-    {
-        let contents = [(), ()].map(|()| {
-            let world = world(python);
-            install(&world, &["-c", ""]);
-            let directory = in_store(&world);
-            byte_code(&directory)
-                .into_iter()
-                .map(|path| std::fs::read(directory.join(path)).unwrap())
-                .collect::<Vec<_>>()
-        });
-        assert_eq!(contents[0], contents[1], "{}", python.version);
-    }
-}
-
-#[test]
 fn python_does_not_write_into_the_store() {
     let world = world(Python::any());
     install(&world, &["-c", ""]);

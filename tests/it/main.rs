@@ -22,6 +22,7 @@ mod by_name;
 mod by_python;
 mod bypass;
 mod byte_code;
+mod canonical_byte_code;
 mod check;
 mod child_signal;
 mod colour;

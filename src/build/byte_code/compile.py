@@ -6,15 +6,12 @@ standard input. The form is `unchecked`, for byte code that python never compare
 is 0, and the caller replaces it.
 
 A request on standard input is a length of four bytes, little-endian, and as many bytes: a directory,
-and the names of sources in it, each with a NUL at its end. A child answers each request, so that its
-byte code does not depend on earlier ones. When the child has ended, its status from `waitpid` follows
-on the socket, in four bytes. If no child can be started, the process itself answers, and exits. In the
-form `timed`, the process itself answers all requests, which takes less time, and the status is 0.
+and the names of sources in it, each with a NUL at its end.
 
 An answer on standard output is a line `byte code of <cache tag>`, then for each source a length of
 four bytes and as many bytes of byte code; no bytes if the source cannot be compiled. If it cannot
-be read, all bits of the length are set, and a line with the reason follows. A child that runs out
-of memory exits. Nothing is written elsewhere.
+be read, all bits of the length are set, and a line with the reason follows. The process exits if it
+runs out of memory. Nothing is written elsewhere.
 """
 import sys
 
@@ -33,7 +30,7 @@ import warnings
 UNCHECKED = (1).to_bytes(4, "little")
 TIMED = bytes(4)
 NO_TIME = bytes(4)
-# The time in seconds after which a child ends that nobody waits for any more.
+# The time in seconds after which the process ends, since nobody waits for it any more.
 LONGEST = 120
 
 
@@ -75,12 +72,13 @@ def answer(request):
         except OSError as error:
             why = str(error).replace("\n", " ").encode("utf-8", "backslashreplace")
             write(b"\xff\xff\xff\xff" + why + b"\n")
-            return
+            break
         except MemoryError:
-            return
+            sys.exit(1)
         except Exception:
             code = b""
         write(len(code).to_bytes(4, "little") + code)
+    _signal.alarm(0)
 
 
 def main():
@@ -96,24 +94,7 @@ def main():
         length = read(4)
         if len(length) < 4:
             return
-        request = read(int.from_bytes(length, "little"))
-        if sys.argv[1] == "timed":
-            answer(request)
-            _signal.alarm(0)
-            posix.write(0, bytes(4))
-            continue
-        try:
-            child = posix.fork()
-        except OSError:
-            answer(request)
-            return
-        if child == 0:
-            try:
-                answer(request)
-            finally:
-                posix._exit(0)
-        status = posix.waitpid(child, 0)[1]
-        posix.write(0, status.to_bytes(4, "little"))
+        answer(read(int.from_bytes(length, "little")))
 
 
 main()

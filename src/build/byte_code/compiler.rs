@@ -1,8 +1,6 @@
 //! Compiling with the interpreter itself: a process reads sources and writes byte code to a pipe.
 //!
-//! A process compiles a fixed part of a wheel. So the byte code does not depend on what else is
-//! compiled, although the output of `marshal` depends on what the process has compiled before. A
-//! source that crashes two processes, or takes too long in two, is skipped, and another process
+//! A source that crashes two processes, or takes too long in two, is skipped, and another process
 //! continues after it. Causes unrelated to a source skip none: a process killed from outside and an
 //! unreadable source are errors, and if only the first of two processes crashes, the result of the
 //! second counts.
@@ -18,11 +16,12 @@ use anyhow::{Result, bail};
 use nix::libc;
 
 use super::answer::{Answer, greeting, read_code};
+use super::marshal::make_canonical;
 use super::pool::Pool;
 use super::server::{Form, Server};
 use crate::report::Failure;
 
-/// The number of attempts before different crashes are an error.
+/// The number of crashes in a row, each on another source, that are an error.
 const TRIES: usize = 10;
 /// The signals that end a process through no fault of its own: from a user, a supervisor, or the
 /// kernel's out-of-memory killer.
@@ -40,6 +39,7 @@ const FROM_OUTSIDE: [i32; 8] = [
 /// A compiler, shared by threads.
 pub(super) struct Compiler {
     pool: Pool,
+    form: Form,
 }
 
 /// The error that the interpreter does not work as a compiler.
@@ -58,8 +58,6 @@ impl fmt::Display for NoCompiler {
 pub(super) struct Compiled<'a> {
     /// The name of the source.
     pub name: &'a str,
-    /// Its index among the sources of the process.
-    index: usize,
     /// `sys.implementation.cache_tag`.
     pub tag: &'a str,
     /// The content of a `.pyc` file.
@@ -71,6 +69,7 @@ impl Compiler {
     pub fn new(interpreter: PathBuf, environment: Vec<(OsString, OsString)>, form: Form) -> Self {
         Self {
             pool: Pool::new(interpreter, environment, form),
+            form,
         }
     }
 
@@ -86,46 +85,25 @@ impl Compiler {
         mut keep: impl FnMut(&Compiled) -> Result<()>,
     ) -> Result<()> {
         let mut rest = names;
+        let mut crashes = 0;
         while !rest.is_empty() {
-            let done = self.compile_up_to_crash(directory, rest, &mut keep)?;
-            if let Some(name) = rest.get(done) {
+            let done = self.run(directory, rest, &mut keep)?;
+            rest = &rest[done..];
+            let Some((name, after)) = rest.split_first() else {
+                break;
+            };
+            if done == 0 && crashes > 0 {
                 tracing::debug!(name, "the interpreter crashes or hangs on it");
+                rest = after;
+                crashes = 0;
+            } else {
+                crashes += 1;
             }
-            rest = rest.get(done + 1..).unwrap_or_default();
+            if crashes == TRIES {
+                bail!("the interpreter crashes on a different source each time, such as `{name}`");
+            }
         }
         Ok(())
-    }
-
-    /// Compiles sources with one process. If it crashes, another one starts from the beginning, so
-    /// that the output is the same as that of a single process. Returns the number of sources
-    /// before one that crashes two processes.
-    fn compile_up_to_crash(
-        &self,
-        directory: &Path,
-        names: &[&str],
-        keep: &mut impl FnMut(&Compiled) -> Result<()>,
-    ) -> Result<usize> {
-        let mut kept = 0;
-        let mut died_at = None;
-        // A repeated run passes on only the sources that earlier runs did not reach.
-        for _ in 0..TRIES {
-            let done = self.run(directory, names, &mut |compiled: &Compiled| {
-                if compiled.index < kept {
-                    Ok(())
-                } else {
-                    keep(compiled)
-                }
-            })?;
-            kept = kept.max(done);
-            if done == names.len() || died_at == Some(done) {
-                return Ok(done);
-            }
-            died_at = Some(done);
-        }
-        bail!(
-            "the interpreter crashes on a different source each time, such as `{}`",
-            names.get(kept).unwrap_or(&"")
-        )
     }
 
     /// Has one process compile, as [`Self::compile`] does, up to the first source that crashes it or
@@ -148,16 +126,21 @@ impl Compiler {
             return Err(NoCompiler.into());
         };
         let mut code = Vec::new();
+        let mut is_canonical = true;
         // One answer for each source, in order.
         for (index, name) in names.iter().enumerate() {
             match read_code(server.answer(), &mut code) {
                 Ok(Answer::Code) if code.is_empty() => {}
-                Ok(Answer::Code) => keep(&Compiled {
-                    name,
-                    index,
-                    tag: &tag,
-                    code: &code,
-                })?,
+                Ok(Answer::Code) => {
+                    if self.form == Form::Unchecked {
+                        is_canonical &= make_canonical(&mut code);
+                    }
+                    keep(&Compiled {
+                        name,
+                        tag: &tag,
+                        code: &code,
+                    })?;
+                }
                 Ok(Answer::Unreadable(why)) => {
                     let failure =
                         Failure::new(format!("cannot read `{}`", directory.join(name).display()))
@@ -174,8 +157,8 @@ impl Compiler {
                 }
             }
         }
-        // Only a process that has answered all goes on.
-        if server.finish().is_some() {
+        // A process whose byte code may depend on what it has compiled compiles no more.
+        if is_canonical {
             slot.keep(server);
         }
         Ok(names.len())
@@ -188,11 +171,10 @@ impl Compiler {
     }
 }
 
-/// Returns an error if a process, which has not answered to the end, or the child that answered,
-/// was killed from outside while it compiled a source.
+/// Returns an error if a process, which has not answered to the end, was killed from outside while it
+/// compiled a source.
 fn refuse_killed(server: &mut Server, name: &str) -> Result<()> {
-    let status = server.finish().or_else(|| server.end());
-    match status.and_then(killed_from_outside) {
+    match server.end().and_then(killed_from_outside) {
         Some(signal) => {
             bail!("the interpreter was killed by signal {signal} while it compiled `{name}`")
         }
@@ -251,7 +233,8 @@ mod tests {
         let mut found = Vec::new();
         for names in requests {
             compiler.compile(directory.path(), names, |compiled| {
-                assert_eq!((compiled.tag, compiled.code), ("x-1", &b"ab"[..]));
+                assert_eq!(compiled.tag, "x-1");
+                assert!(matches!(compiled.code, b"ab" | [.., b'N']));
                 found.push(compiled.name.to_owned());
                 Ok(())
             })?;
@@ -264,60 +247,61 @@ mod tests {
         requested(script, &[names]).map(|(found, _)| found)
     }
 
-    /// A script that answers each request, and then writes a status, as the interpreter does for a
-    /// child.
-    fn server(answer: &str, status: &str) -> String {
+    /// A script that answers a request, with `ab` for each source but those of `cases`.
+    fn one_request(cases: &str) -> String {
         format!(
-            "while dd bs=65536 count=1 2>/dev/null | grep -q .; do printf '{answer}'; printf '{status}' >&0; done"
+            r"names=$(dd bs=65536 count=1 2>/dev/null | tail -c +5 | tr '\0' '\n' | tail -n +2)
+            code() {{ printf '\002\000\000\000ab'; }}
+            printf 'byte code of x-1\n'
+            for name in $names; do case $name in {cases} *) code;; esac; done"
         )
     }
 
     #[test]
-    fn a_process_answers_all_requests() {
-        let one = r"byte code of x-1\n\002\000\000\000ab";
-        let ended = r"\000\000\000\000";
-        let (found, starts) = requested(&server(one, ended), &[&["a"], &["b"], &["c"]]).unwrap();
-        assert_eq!(
-            (found, starts),
-            (["a", "b", "c"].map(str::to_owned).to_vec(), 1)
-        );
-        // It does not continue after a child that has not answered all.
-        let (found, starts) = requested(&server(one, ended), &[&["a", "b"], &["c"]]).unwrap();
-        assert_eq!((found, starts), (["a", "c"].map(str::to_owned).to_vec(), 3));
-        // Its child was killed by signal 9.
-        let error = requested(&server(one, r"\011\000\000\000"), &[&["a", "b"]]).unwrap_err();
-        let expected = "the interpreter was killed by signal 9 while it compiled `b`";
-        assert_eq!(error.to_string(), expected);
+    fn a_process_answers_all_requests_if_its_byte_code_does_not_depend_on_them() {
+        // `None`, as byte code of 3.11.
+        let known = r"\021\000\000\000\247\015\015\012\0\0\0\0\0\0\0\0\0\0\0\0N";
+        let unknown = r"\002\000\000\000ab";
+        for (code, starts) in [(known, 1), (unknown, 3)] {
+            let script = format!(
+                "while dd bs=65536 count=1 2>/dev/null | grep -q .; do printf 'byte code of x-1\\n{code}'; done"
+            );
+            let found = requested(&script, &[&["a"], &["b"], &["c"]]).unwrap();
+            assert_eq!(found, (["a", "b", "c"].map(str::to_owned).to_vec(), starts));
+        }
     }
 
     #[test]
     fn a_source_that_crashes_two_processes_is_skipped() {
-        let one = r"printf 'byte code of x-1\n\002\000\000\000ab'";
-        assert_eq!(compiled(one, &["a", "b", "c", "d"]).unwrap(), ["a", "c"]);
-        let none = r"printf 'byte code of x-1\n\000\000\000\000\002\000\000\000a'";
-        assert_eq!(compiled(none, &["a", "b"]).unwrap(), [""; 0]);
-        let crash = format!("{one}; kill -SEGV $$");
-        assert_eq!(compiled(&crash, &["a", "b"]).unwrap(), ["a"]);
-        let seeded = format!("[ \"$PYTHONHASHSEED\" = 0 ] && {one}");
+        let names = ["a", "b", "c", "d", "b"];
+        for crash in [
+            "exit 1",
+            "kill -SEGV $$",
+            r"printf '\002\000\000\000a'; exit 0",
+        ] {
+            let script = one_request(&format!("b) {crash};;"));
+            let (found, starts) = requested(&script, &[&names]).unwrap();
+            assert_eq!(
+                (found.join(" "), starts),
+                ("a c d".to_owned(), 4),
+                "{crash}"
+            );
+        }
+        let uncompilable = one_request(r"b) printf '\000\000\000\000';;");
+        assert_eq!(compiled(&uncompilable, &names).unwrap(), ["a", "c", "d"]);
+        let seeded = one_request("*) [ \"$PYTHONHASHSEED\" = 0 ] && code;;");
         assert_eq!(compiled(&seeded, &["a"]).unwrap(), ["a"]);
     }
 
     #[test]
     fn a_source_that_crashes_one_process_is_not_skipped() {
-        let two = r"printf 'byte code of x-1\n\002\000\000\000ab'; [ -e $0.once ] || { : > $0.once; exit 1; }; \
-                    printf '\002\000\000\000ab'";
-        assert_eq!(
-            compiled(two, &["a", "b"]).unwrap(),
-            ["a", "b"],
-            "and each is passed on once"
-        );
-        let never_the_same = r"printf x >> $0.count; n=$(wc -c < $0.count); printf 'byte code of x-1\n'; \
-                               while [ $n -gt 0 ]; do printf '\002\000\000\000ab'; n=$((n-1)); done";
-        let names = ["a"; 20];
-        let error = compiled(never_the_same, &names).unwrap_err().to_string();
+        let once = one_request("*) [ -e $0.$name ] || { : > $0.$name; exit 1; }; code;;");
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        assert_eq!(compiled(&once, &names[..9]).unwrap(), names[..9]);
+        let error = compiled(&once, &names).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the interpreter crashes on a different source each time, such as `a`"
+            "the interpreter crashes on a different source each time, such as `j`"
         );
     }
 

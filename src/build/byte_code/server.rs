@@ -1,19 +1,17 @@
 //! A process of the interpreter that compiles, for many requests: starting one takes as long as
-//! compiling a small wheel. A child of it answers each request for [`Form::Unchecked`], whose byte code
-//! must not depend on earlier requests.
+//! compiling a small wheel.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 
 use super::compiler::NoCompiler;
 use crate::fs;
@@ -24,10 +22,6 @@ const PROGRAM: &str = include_str!("compile.py");
 const TIMEOUT: u16 = 60_000;
 /// The time limit for a source of which python can write the byte code itself, in milliseconds.
 const SHORT_TIMEOUT: u16 = 2_000;
-/// The time limit for a status that is due.
-const SOON: Duration = Duration::from_secs(1);
-/// The maximum number of bytes that are ignored after an answer.
-const MAX_REST: u64 = 1 << 20;
 
 /// What python compares byte code with on import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +53,15 @@ impl Form {
 /// A running process of the interpreter, which is killed on drop.
 pub(super) struct Server {
     process: Child,
+    requests: UnixStream,
     answers: BufReader<Answers>,
 }
 
-/// The output of the process. It ends with each answer.
+/// The output of the process.
 struct Answers {
     output: ChildStdout,
     /// The time limit for a read, in milliseconds.
     timeout: u16,
-    /// Takes requests, and returns the status of each child.
-    control: UnixStream,
 }
 
 impl Server {
@@ -81,8 +74,8 @@ impl Server {
         environment: &[(OsString, OsString)],
         form: Form,
     ) -> Result<Self> {
-        let (control, theirs) = UnixStream::pair()?;
-        control.set_read_timeout(Some(SOON))?;
+        // The standard library writes to a socket without SIGPIPE.
+        let (requests, theirs) = UnixStream::pair()?;
         let mut command = Command::new(interpreter);
         command.args([
             "-S",
@@ -119,10 +112,10 @@ impl Server {
         let output = process.stdout.take().ok_or(NoCompiler)?;
         Ok(Self {
             process,
+            requests,
             answers: BufReader::new(Answers {
                 output,
                 timeout: form.timeout(),
-                control,
             }),
         })
     }
@@ -138,24 +131,12 @@ impl Server {
         }
         let length = u32::try_from(request.len() - 4).unwrap_or_default();
         request[..4].copy_from_slice(&length.to_le_bytes());
-        // The standard library sends without SIGPIPE.
-        let _ = (&self.answers.get_ref().control).write_all(&request);
+        let _ = self.requests.write_all(&request);
     }
 
     /// Returns the answer to the request.
     pub fn answer(&mut self) -> &mut impl BufRead {
         &mut self.answers
-    }
-
-    /// Reads the rest of the answer, and returns how the child that gave it has ended; none if the
-    /// process can take no more requests.
-    pub fn finish(&mut self) -> Option<ExitStatus> {
-        let mut rest = self.answers.by_ref().take(MAX_REST);
-        let read = std::io::copy(&mut rest, &mut std::io::sink()).ok()?;
-        let mut status = [0; 4];
-        let mut control = &self.answers.get_ref().control;
-        control.read_exact(&mut status).ok()?;
-        (read < MAX_REST).then(|| ExitStatus::from_raw(i32::from_le_bytes(status)))
     }
 
     /// Returns the exit status of the process, which has closed its output; none if it continues
@@ -173,29 +154,11 @@ impl Server {
 
 impl Read for Answers {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let Self {
-            output,
-            timeout,
-            control,
-        } = self;
-        let look = |timeout: PollTimeout| {
-            let mut ends =
-                [output.as_fd(), control.as_fd()].map(|end| PollFd::new(end, PollFlags::POLLIN));
-            let count = poll(&mut ends, timeout)?;
-            std::io::Result::Ok((count, ends[0].any() == Some(true)))
-        };
-        // A child that ends after the first look at the output has written all of it before the
-        // second.
-        let has_output = match look(PollTimeout::from(*timeout))? {
-            (0, _) => return Err(ErrorKind::TimedOut.into()),
-            (_, true) => true,
-            (_, false) => look(PollTimeout::ZERO)?.1,
-        };
-        if has_output {
-            output.read(buffer)
-        } else {
-            Ok(0)
+        let mut output = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut output, self.timeout)? == 0 {
+            return Err(ErrorKind::TimedOut.into());
         }
+        self.output.read(buffer)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The byte code of one wheel: its sources, and their byte code from the store or compiled now, in
-//! fixed parts.
+//! parts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ use crate::wheel::scheme::Scheme;
 
 /// The prefix of byte code directories in an unpacked wheel.
 pub(in crate::build) const DIRECTORY_PREFIX: &str = "byte-code-";
-/// The number of source bytes that one process compiles: about a second's work.
+/// The number of source bytes in a part, which one process compiles: less than a second's work.
 const PART: u64 = 1 << 20;
-/// The weight of a byte of a name: the length of a command line is limited.
+/// The weight of a byte of a name: there may be many empty sources.
 const NAME: u64 = 16;
 
 /// Returns the directory for the byte code of a wheel, in the unpacked wheel.
@@ -114,7 +114,8 @@ fn compile(
     )
 }
 
-/// Splits the sources, in order, into parts that do not depend on the machine.
+/// Splits the sources, in order, into parts that do not depend on the machine: some versions of python
+/// have byte code that depends on what else is in its part.
 pub(super) fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
     let mut parts: Vec<Vec<&'a str>> = Vec::new();
     let mut room = 0;
