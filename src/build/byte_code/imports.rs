@@ -83,7 +83,7 @@ enum Job {
 
 impl Imports {
     /// Does some work, and compiles what the wheels that it hands over have of a program's imports. Compiles
-    /// nothing with only one processor.
+    /// nothing with only one processor, or if the program imports nothing.
     ///
     /// # Errors
     /// Those of `work`.
@@ -98,6 +98,10 @@ impl Imports {
         let Some(version) = version.filter(|_| processors > 1) else {
             return work(None);
         };
+        let modules = Modules::of(program);
+        if modules.is_empty() {
+            return work(None);
+        }
         let imports = Self {
             version,
             compiler: Compiler::new(
@@ -106,7 +110,7 @@ impl Imports {
                 Form::Timed,
             ),
             state: Mutex::new(State {
-                modules: Modules::of(program),
+                modules,
                 is_needed: false,
                 has_failed: false,
                 threads: 0,
@@ -133,8 +137,10 @@ impl Imports {
         let mut state = self.state();
         state.is_needed |= !is_compiled;
         state.modules.add(wheel);
-        drop(state);
-        self.changed.notify_all();
+        if state.has_job() {
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until everything is compiled, and adds it to an environment that no other process knows of

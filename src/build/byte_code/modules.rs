@@ -86,6 +86,11 @@ impl Modules {
         modules
     }
 
+    /// Checks whether nothing is imported.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     /// Adds a wheel, and looks up in it what was missing.
     pub fn add(&mut self, wheel: &UnpackedWheel) {
         let number = self.wheels.len();
