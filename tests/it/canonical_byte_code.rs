@@ -1,4 +1,5 @@
-//! The byte code that `install` compiles depends on nothing but the source, and is that of python.
+//! The byte code that `install` compiles depends on nothing but the source and its name, and is that of
+//! python.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,7 +21,11 @@ const BEFORE: [(&str, &[u8]); 5] = [
 ];
 
 /// Sources with the names of those, as names, constants and in sets.
-const AFTER: [(&str, &str); 2] = [
+const AFTER: [(&str, &str); 3] = [
+    (
+        "b/order.py",
+        "def f(x):\n    return x in {'è', 'é'} or x in {'numeric', 'unit', 'label', 'time_zone'} or x in {None, ..., 2, 'a_b'}\n",
+    ),
     (
         "b/sets.py",
         "def f(x):\n    return x in {'normalize', 'bidirectional', 'a_name_that_is_long', 'zz', 'getregentry', 'a b', 'é', '-', 1.5, (1, 'mirrored'), (1, 'another_long_name')}\n",
@@ -72,17 +77,17 @@ def parts(code):
     constants = [parts(one) if hasattr(one, "co_code") else
         (type(one), sorted(map(repr, one)) if isinstance(one, frozenset) else repr(one)) for one in code.co_consts]
     lines = list(code.co_positions()) if hasattr(code, "co_positions") else code.co_lnotab
-    interned = [name for name in code.co_names + code.co_varnames if sys.intern(name) is not name]
     return (code, code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_flags, code.co_stacksize,
-        code.co_firstlineno, code.co_code, getattr(code, "co_exceptiontable", None), lines, constants, interned)
+        code.co_firstlineno, code.co_code, getattr(code, "co_exceptiontable", None), lines, constants, code.co_filename)
 
 site = sysconfig.get_path("purelib")
 count = 0
 for path in glob.glob(site + "/*/__pycache__/*.pyc"):
     with open(path, "rb") as file:
         code = marshal.loads(file.read()[16:])
-    with open(path.replace("__pycache__/", "").replace("." + sys.implementation.cache_tag + ".pyc", ".py"), "rb") as file:
-        expected = compile(file.read(), code.co_filename, "exec", dont_inherit=True)
+    source = path.replace("__pycache__/", "").replace("." + sys.implementation.cache_tag + ".pyc", ".py")
+    with open(source, "rb") as file:
+        expected = compile(file.read(), os.path.relpath(source, site), "exec", dont_inherit=True)
     assert parts(code) == parts(expected), path
     count += 1
 assert count, site

@@ -3,7 +3,8 @@
 //! A source that crashes two processes, or takes too long in two, is skipped, and another process
 //! continues after it. Causes unrelated to a source skip none: a process killed from outside and an
 //! unreadable source are errors, and if only the first of two processes crashes, the result of the
-//! second counts.
+//! second counts. A process that has compiled other parts before may end because of these, or of a limit
+//! on its processor time, so a new one continues.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,12 +17,12 @@ use anyhow::{Result, bail};
 use nix::libc;
 
 use super::answer::{Answer, greeting, read_code};
-use super::marshal::make_canonical;
+use super::marshal::canonical;
 use super::pool::Pool;
 use super::server::{Form, Server};
 use crate::report::Failure;
 
-/// The number of crashes in a row, each on another source, that are an error.
+/// The number of crashes, each on another source, that are an error.
 const TRIES: usize = 10;
 /// The signals that end a process through no fault of its own: from a user, a supervisor, or the
 /// kernel's out-of-memory killer.
@@ -52,6 +53,16 @@ impl fmt::Display for NoCompiler {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the interpreter cannot compile")
     }
+}
+
+/// How compiling with one process ends.
+pub(super) enum End {
+    /// All sources were compiled, except those that cannot be.
+    All,
+    /// The source with this index crashes the process, or takes too long.
+    Crash(usize),
+    /// The process ended at the source with this index, perhaps because of what it compiled before.
+    OfUsedProcess(usize),
 }
 
 /// The byte code of a source.
@@ -87,27 +98,31 @@ impl Compiler {
         let mut rest = names;
         let mut crashes = 0;
         while !rest.is_empty() {
-            let done = self.run(directory, rest, &mut keep)?;
-            rest = &rest[done..];
-            let Some((name, after)) = rest.split_first() else {
-                break;
-            };
-            if done == 0 && crashes > 0 {
-                tracing::debug!(name, "the interpreter crashes or hangs on it");
-                rest = after;
-                crashes = 0;
-            } else {
-                crashes += 1;
-            }
-            if crashes == TRIES {
-                bail!("the interpreter crashes on a different source each time, such as `{name}`");
+            match self.run(directory, rest, &mut keep)? {
+                End::All => break,
+                End::OfUsedProcess(done) => rest = &rest[done..],
+                End::Crash(0) if crashes > 0 => {
+                    tracing::debug!(name = rest[0], "the interpreter crashes or hangs on it");
+                    rest = &rest[1..];
+                    crashes = 0;
+                }
+                End::Crash(done) => {
+                    rest = &rest[done..];
+                    crashes += 1;
+                    if crashes == TRIES {
+                        bail!(
+                            "the interpreter crashes on a different source each time, such as `{}`",
+                            rest[0]
+                        );
+                    }
+                }
             }
         }
         Ok(())
     }
 
     /// Has one process compile, as [`Self::compile`] does, up to the first source that crashes it or
-    /// takes too long. Returns the number of sources that it has finished.
+    /// takes too long.
     ///
     /// # Errors
     /// Those of [`Self::compile`].
@@ -116,12 +131,15 @@ impl Compiler {
         directory: &Path,
         names: &[&str],
         keep: &mut impl FnMut(&Compiled) -> Result<()>,
-    ) -> Result<usize> {
+    ) -> Result<End> {
         let mut slot = self.pool.slot()?;
         let mut server = slot.server()?;
         server.request(directory, names);
-        // A process that does not greet is not a compiler, unless it was killed.
         let Ok(tag) = greeting(server.answer()) else {
+            if server.is_used {
+                return Ok(End::OfUsedProcess(0));
+            }
+            // A new process that does not greet is not a compiler, unless it was killed.
             refuse_killed(&mut server, names.first().unwrap_or(&""))?;
             return Err(NoCompiler.into());
         };
@@ -133,7 +151,10 @@ impl Compiler {
                 Ok(Answer::Code) if code.is_empty() => {}
                 Ok(Answer::Code) => {
                     if self.form == Form::Unchecked {
-                        is_canonical &= make_canonical(&mut code);
+                        match canonical(&code) {
+                            Some(canonical) => code = canonical,
+                            None => is_canonical = false,
+                        }
                     }
                     keep(&Compiled {
                         name,
@@ -151,9 +172,12 @@ impl Compiler {
                 }
                 Err(error) => {
                     if error.kind() != ErrorKind::TimedOut {
+                        if server.is_used {
+                            return Ok(End::OfUsedProcess(index));
+                        }
                         refuse_killed(&mut server, name)?;
                     }
-                    return Ok(index);
+                    return Ok(End::Crash(index));
                 }
             }
         }
@@ -161,7 +185,7 @@ impl Compiler {
         if is_canonical {
             slot.keep(server);
         }
-        Ok(names.len())
+        Ok(End::All)
     }
 
     /// Compiles no more: what is compiled after this call, and after the sources that a process is
@@ -211,8 +235,13 @@ mod tests {
     }
 
     /// Has a shell script in place of the interpreter compile each of these lists of sources.
-    /// Returns the names of those that it compiles, and how often it was started.
-    fn requested(script: &str, requests: &[&[&str]]) -> Result<(Vec<String>, usize)> {
+    /// Returns the names of those that it compiles into the expected byte code, and how often it was
+    /// started.
+    fn requested(
+        script: &str,
+        requests: &[&[&str]],
+        expected: &[u8],
+    ) -> Result<(Vec<String>, usize)> {
         let directory = tempfile::tempdir().unwrap();
         let interpreter = directory.path().join("python3");
         // Another process writes the script: processes that concurrent tests start could inherit a
@@ -233,8 +262,7 @@ mod tests {
         let mut found = Vec::new();
         for names in requests {
             compiler.compile(directory.path(), names, |compiled| {
-                assert_eq!(compiled.tag, "x-1");
-                assert!(matches!(compiled.code, b"ab" | [.., b'N']));
+                assert_eq!((compiled.tag, compiled.code), ("x-1", expected));
                 found.push(compiled.name.to_owned());
                 Ok(())
             })?;
@@ -244,7 +272,7 @@ mod tests {
     }
 
     fn compiled(script: &str, names: &[&str]) -> Result<Vec<String>> {
-        requested(script, &[names]).map(|(found, _)| found)
+        requested(script, &[names], b"ab").map(|(found, _)| found)
     }
 
     /// A script that answers a request, with `ab` for each source but those of `cases`.
@@ -257,17 +285,39 @@ mod tests {
         )
     }
 
+    /// `None`, as byte code of 3.11, and what prints it as the answer to a request for one source.
+    const NONE: &[u8] = b"\xa7\r\r\n\0\0\0\0\0\0\0\0\0\0\0\0N";
+    const ANSWER: &str =
+        r"printf 'byte code of x-1\n\021\000\000\000\247\015\015\012\0\0\0\0\0\0\0\0\0\0\0\0N'";
+
     #[test]
     fn a_process_answers_all_requests_if_its_byte_code_does_not_depend_on_them() {
-        // `None`, as byte code of 3.11.
-        let known = r"\021\000\000\000\247\015\015\012\0\0\0\0\0\0\0\0\0\0\0\0N";
-        let unknown = r"\002\000\000\000ab";
-        for (code, starts) in [(known, 1), (unknown, 3)] {
-            let script = format!(
-                "while dd bs=65536 count=1 2>/dev/null | grep -q .; do printf 'byte code of x-1\\n{code}'; done"
-            );
-            let found = requested(&script, &[&["a"], &["b"], &["c"]]).unwrap();
+        let requests: [&[&str]; 3] = [&["a"], &["b"], &["c"]];
+        let unknown = r"printf 'byte code of x-1\n\002\000\000\000ab'";
+        for (answer, code, starts) in [(ANSWER, NONE, 1), (unknown, b"ab", 3)] {
+            let script =
+                format!("while dd bs=65536 count=1 2>/dev/null | grep -q .; do {answer}; done");
+            let found = requested(&script, &requests, code).unwrap();
             assert_eq!(found, (["a", "b", "c"].map(str::to_owned).to_vec(), starts));
+        }
+    }
+
+    #[test]
+    fn a_new_process_continues_after_one_that_ends_later() {
+        let requests: [&[&str]; 3] = [&["a"], &["b"], &["c"]];
+        let read = "dd bs=65536 count=1 >/dev/null 2>&1";
+        for end in ["exit 0", "kill -XCPU $$", "kill -KILL $$"] {
+            // It ends when it is idle, or while it answers.
+            let idle = format!("{read}; {ANSWER}; {end}");
+            let busy = format!(r"{read}; {ANSWER}; {read}; printf 'byte code of x-1\n'; {end}");
+            for script in [idle, busy] {
+                let (found, starts) = requested(&script, &requests, NONE).unwrap();
+                assert_eq!(
+                    (found.join(" "), starts),
+                    ("a b c".to_owned(), 3),
+                    "{script}"
+                );
+            }
         }
     }
 
@@ -280,7 +330,7 @@ mod tests {
             r"printf '\002\000\000\000a'; exit 0",
         ] {
             let script = one_request(&format!("b) {crash};;"));
-            let (found, starts) = requested(&script, &[&names]).unwrap();
+            let (found, starts) = requested(&script, &[&names], b"ab").unwrap();
             assert_eq!(
                 (found.join(" "), starts),
                 ("a c d".to_owned(), 4),

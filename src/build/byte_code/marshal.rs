@@ -1,163 +1,161 @@
-//! Byte code in a form that depends on nothing but the source.
+//! Byte code in a form that depends on nothing but the source and its name.
 //!
-//! What python's `marshal` writes depends on what else the process has compiled. It numbers each object
-//! that anything refers to, such as an interned string, although the byte code itself has it once. Here
-//! an object only keeps a number if the byte code refers to it again.
+//! What python's `marshal` writes depends on what else the process has compiled, and on addresses. It
+//! numbers each object that anything refers to, such as an interned string, although the byte code
+//! itself has it once; and the order of a set follows from such things, too. Here an object only keeps a
+//! number if the byte code refers to it again, and the elements of a set are sorted.
 //!
 //! The format is that of `Python/marshal.c`. The parts of a code object differ between versions of
 //! python.
+
+use std::ops::Range;
 
 /// The size of the header: the magic number, the form, and what the form needs (PEP 552).
 const HEADER: usize = 16;
 /// The depth to which objects may be nested (`MAX_MARSHAL_STACK_DEPTH`).
 const MAX_DEPTH: usize = 2_000;
+/// The maximum size in bytes of an element of a set.
+const MAX_ELEMENT: usize = 1 << 20;
 /// The bit of a kind that gives the object the next number.
 const NUMBERED: u8 = 0x80;
 /// The count of a code object's parts between its numbers and the number of its first line.
 const PARTS: usize = 8;
 
-/// Changes the byte code of a `.pyc` file to the form that depends on nothing but the source. Returns
-/// whether its version of python is known here; otherwise the byte code stays as it is.
-pub(super) fn make_canonical(code: &mut [u8]) -> bool {
-    let Some(found) = Reader::search(code) else {
-        return false;
+/// Returns the byte code of a `.pyc` file in that form; none if it has anything that is not known here,
+/// such as byte code of another version.
+pub(super) fn canonical(code: &[u8]) -> Option<Vec<u8>> {
+    let magic = u16::from_le_bytes(*code.first_chunk()?);
+    let mut reader = Reader {
+        rest: code.get(HEADER..)?,
+        layout: Layout::of(magic)?,
+        graph: Graph::default(),
+        numbered: Vec::new(),
     };
-    let mut next = 0_u32;
-    let mut numbers = Vec::with_capacity(found.numbered.len());
-    for object in &found.numbered {
-        numbers.push(next);
-        if object.is_used {
-            next += 1;
-        } else {
-            code[object.place] &= !NUMBERED;
-        }
+    let root = reader.object(0)?;
+    if !reader.rest.is_empty() {
+        return None;
     }
-    for (place, number) in found.references {
-        code[place..place + 4].copy_from_slice(&numbers[number].to_le_bytes());
-    }
-    for (place, kind) in found.characters {
-        code[place] = code[place] & NUMBERED | kind;
-    }
-    true
+    let mut graph = reader.graph;
+    graph.sort_sets()?;
+    let mut written = code[..HEADER].to_vec();
+    written.reserve(code.len() - HEADER);
+    graph.write(root, &mut 0, &mut written);
+    Some(written)
 }
 
-/// What may differ between processes, by place.
+/// An object of the byte code.
+struct Object<'a> {
+    /// Its kind, without [`NUMBERED`].
+    kind: u8,
+    /// What follows the kind, up to the first part.
+    own: &'a [u8],
+    /// The number of a code object's first line, which comes among its parts.
+    line: &'a [u8],
+    /// Its parts, as a range of those of all objects.
+    parts: Range<usize>,
+    /// How often the byte code has it, references included.
+    uses: u32,
+    /// Its number in what is written, from when it is.
+    number: Option<u32>,
+}
+
+/// The objects, each once.
 #[derive(Default)]
-struct Found {
-    numbered: Vec<Numbered>,
-    /// The references: the place of each number, and the number.
-    references: Vec<(usize, usize)>,
-    /// The strings of one character that may be interned: the place of each kind, and the kind of one
-    /// that is not.
-    characters: Vec<(usize, u8)>,
-}
-
-/// An object that has a number.
-struct Numbered {
-    /// The place of its kind.
-    place: usize,
-    /// Whether there is a reference to it.
-    is_used: bool,
+struct Graph<'a> {
+    objects: Vec<Object<'a>>,
+    /// The parts of all objects, by their index.
+    parts: Vec<usize>,
 }
 
 struct Reader<'a> {
-    code: &'a [u8],
-    /// The place up to which it is read.
-    end: usize,
+    rest: &'a [u8],
     layout: Layout,
-    found: Found,
+    graph: Graph<'a>,
+    /// The objects that have a number, by number.
+    numbered: Vec<usize>,
 }
 
 impl<'a> Reader<'a> {
-    /// Searches byte code. Returns none if it has anything that is not known here.
-    fn search(code: &'a [u8]) -> Option<Found> {
-        let magic = u16::from_le_bytes(*code.first_chunk()?);
-        let mut reader = Self {
-            code,
-            end: HEADER,
-            layout: Layout::of(magic)?,
-            found: Found::default(),
-        };
-        reader.object(0)?;
-        (reader.end == code.len()).then_some(reader.found)
-    }
-
-    /// Reads an object with its parts.
-    fn object(&mut self, depth: usize) -> Option<()> {
-        let place = self.end;
+    /// Reads an object with its parts, or a reference to one. Returns its index.
+    fn object(&mut self, depth: usize) -> Option<usize> {
         let byte = *self.take(1)?.first()?;
-        if depth > MAX_DEPTH {
+        let kind = byte & !NUMBERED;
+        if kind == b'r' {
+            let number = self.length()?;
+            let known = *self.numbered.get(number)?;
+            self.graph.objects[known].uses += 1;
+            return Some(known);
+        }
+        let index = self.graph.objects.len();
+        if byte & NUMBERED != 0 {
+            self.numbered.push(index);
+        }
+        let start = self.rest;
+        let (first, last) = self.counts_of_parts(kind)?;
+        let own = &start[..start.len() - self.rest.len()];
+        self.graph.objects.push(Object {
+            kind: kind_of(kind, own),
+            own,
+            line: &[],
+            parts: 0..0,
+            uses: 1,
+            number: None,
+        });
+        // Each part has at least a byte.
+        if depth == MAX_DEPTH || first + last > self.rest.len() {
             return None;
         }
-        if byte & NUMBERED != 0 {
-            let is_used = false;
-            self.found.numbered.push(Numbered { place, is_used });
+        let place = self.graph.parts.len();
+        self.graph.parts.resize(place + first + last, index);
+        for part in place..place + first {
+            self.graph.parts[part] = self.object(depth + 1)?;
         }
-        let parts = match byte & !NUMBERED {
-            b'r' => {
-                let place = self.end;
-                let number = self.length()?;
-                self.found.numbered.get_mut(number)?.is_used = true;
-                self.found.references.push((place, number));
-                0
-            }
+        if last > 0 {
+            self.graph.objects[index].line = self.take(4)?;
+        }
+        for part in place + first..place + first + last {
+            self.graph.parts[part] = self.object(depth + 1)?;
+        }
+        self.graph.objects[index].parts = place..place + first + last;
+        Some(index)
+    }
+
+    /// Reads what an object of this kind has itself. Returns the count of its parts, and of those after
+    /// the number of the first line.
+    fn counts_of_parts(&mut self, kind: u8) -> Option<(usize, usize)> {
+        let size = match kind {
             // None, False, True, Ellipsis.
             b'N' | b'F' | b'T' | b'.' => 0,
             // An integer, a floating-point and a complex number.
-            b'i' => self.skip(4)?,
-            b'g' => self.skip(8)?,
-            b'y' => self.skip(16)?,
+            b'i' => 4,
+            b'g' => 8,
+            b'y' => 16,
             // A larger integer: the count of its digits of two bytes, with its sign.
             b'l' => {
                 let count = self.number()?.unsigned_abs();
-                self.skip(usize::try_from(count).ok()?.checked_mul(2)?)?
+                usize::try_from(count).ok()?.checked_mul(2)?
             }
             // Bytes, and strings: not ASCII, and ASCII. Capitals and `t` are interned.
-            kind @ (b's' | b'u' | b't' | b'a' | b'A') => {
-                let length = self.length()?;
-                let text = self.take(length)?;
-                if let (b't', [0xc2 | 0xc3, _]) = (kind, text) {
-                    self.found.characters.push((place, b'u'));
-                }
-                0
-            }
-            kind @ (b'z' | b'Z') => {
-                let length = self.short_length()?;
-                let text = self.take(length)?;
-                if let (b'Z', [character]) = (kind, text)
-                    && !is_of_names(*character)
-                {
-                    self.found.characters.push((place, b'z'));
-                }
-                0
-            }
+            b's' | b'u' | b't' | b'a' | b'A' => self.length()?,
+            b'z' | b'Z' => self.short_length()?,
             // Tuples, a frozen set and a slice.
-            b')' => self.short_length()?,
-            b'(' | b'>' => self.length()?,
-            b':' => 3,
+            b')' => return Some((self.short_length()?, 0)),
+            b'(' | b'>' => return Some((self.length()?, 0)),
+            b':' => return Some((3, 0)),
             b'c' => {
-                self.skip(4 * self.layout.numbers)?;
-                for _ in 0..PARTS {
-                    self.object(depth + 1)?;
-                }
-                // The first line.
-                self.skip(4)?;
-                self.layout.tables
+                self.take(4 * self.layout.numbers)?;
+                return Some((PARTS, self.layout.tables));
             }
             _ => return None,
         };
-        (0..parts).try_for_each(|_| self.object(depth + 1))
+        self.take(size)?;
+        Some((0, 0))
     }
 
     fn take(&mut self, size: usize) -> Option<&'a [u8]> {
-        let taken = self.code.get(self.end..)?.get(..size)?;
-        self.end += size;
+        let (taken, rest) = self.rest.split_at_checked(size)?;
+        self.rest = rest;
         Some(taken)
-    }
-
-    /// Skips bytes of an object that has no parts.
-    fn skip(&mut self, size: usize) -> Option<usize> {
-        self.take(size).map(|_| 0)
     }
 
     fn number(&mut self) -> Option<i32> {
@@ -173,11 +171,78 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Checks whether python interns each constant of this character (`all_name_chars` in
-/// `Objects/codeobject.c`). Of any other Latin-1 character, python has one string too, which is
-/// interned from when a source has it as a name.
-fn is_of_names(character: u8) -> bool {
-    character.is_ascii_alphanumeric() || character == b'_'
+/// Returns the kind of an object. Python has only one object of each string of one Latin-1 character. It
+/// interns those of names with each constant (`all_name_chars` in `Objects/codeobject.c`), and others
+/// only once something has them as a name.
+fn kind_of(kind: u8, own: &[u8]) -> u8 {
+    match (kind, own) {
+        (b'Z', [1, character]) if !character.is_ascii_alphanumeric() && *character != b'_' => b'z',
+        (b't', [2, 0, 0, 0, 0xc2 | 0xc3, _]) => b'u',
+        _ => kind,
+    }
+}
+
+impl Graph<'_> {
+    /// Sorts the elements of each set by their bytes without any numbers.
+    fn sort_sets(&mut self) -> Option<()> {
+        for index in 0..self.objects.len() {
+            if self.objects[index].kind != b'>' {
+                continue;
+            }
+            let place = self.objects[index].parts.clone();
+            let elements = self.parts[place.clone()].iter().map(|&element| {
+                let mut bytes = Vec::new();
+                self.flatten(element, 0, &mut bytes)?;
+                Some((bytes, element))
+            });
+            let mut elements = elements.collect::<Option<Vec<_>>>()?;
+            elements.sort_by(|(one, _), (other, _)| one.cmp(other));
+            for (place, (_, element)) in place.zip(elements) {
+                self.parts[place] = element;
+            }
+        }
+        Some(())
+    }
+
+    /// Appends an element of a set, with copies in place of references. Python makes sets of constants
+    /// that a source lists, and none is an element of another.
+    fn flatten(&self, index: usize, depth: usize, to: &mut Vec<u8>) -> Option<()> {
+        let object = &self.objects[index];
+        to.push(object.kind);
+        to.extend(object.own);
+        if object.kind == b'>' || to.len() > MAX_ELEMENT || depth == MAX_DEPTH {
+            return None;
+        }
+        self.parts[object.parts.clone()]
+            .iter()
+            .try_for_each(|&part| self.flatten(part, depth + 1, to))
+    }
+
+    /// Appends an object, or a reference to it if it was written before.
+    fn write(&mut self, index: usize, next: &mut u32, to: &mut Vec<u8>) {
+        let object = &mut self.objects[index];
+        if let Some(number) = object.number {
+            to.push(b'r');
+            to.extend(number.to_le_bytes());
+            return;
+        }
+        if object.uses > 1 {
+            to.push(object.kind | NUMBERED);
+            object.number = Some(*next);
+            *next += 1;
+        } else {
+            to.push(object.kind);
+        }
+        to.extend(object.own);
+        let (parts, line) = (object.parts.clone(), object.line);
+        let after_line = parts.start + PARTS;
+        for part in parts {
+            if part == after_line {
+                to.extend(line);
+            }
+            self.write(self.parts[part], next, to);
+        }
+    }
 }
 
 /// The parts of a code object that differ between versions.
@@ -215,14 +280,16 @@ mod tests {
     }
 
     /// Returns the canonical form of objects, if they are known.
-    fn canonical(magic: u16, objects: &[u8]) -> Option<Vec<u8>> {
-        let mut code = code(magic, objects);
-        make_canonical(&mut code).then(|| code.split_off(HEADER))
+    fn form(magic: u16, objects: &[u8]) -> Option<Vec<u8>> {
+        let code = code(magic, objects);
+        let mut form = canonical(&code)?;
+        assert_eq!(form[..HEADER], code[..HEADER]);
+        Some(form.split_off(HEADER))
     }
 
     #[test]
-    fn only_what_is_used_again_has_a_number() {
-        let rows: [(&[u8], &[u8]); 5] = [
+    fn only_what_is_used_again_has_a_number_and_sets_are_sorted() {
+        let rows: [(&[u8], &[u8]); 7] = [
             (b"N", b"N"),
             // Two strings, of which the second is used again, and its tuple.
             (
@@ -233,6 +300,15 @@ mod tests {
             (
                 b"\xa9\x02\xa9\x01\xfa\x02ab(\x02\0\0\0r\x01\0\0\0r\x02\0\0\0",
                 b")\x02\xa9\x01\xfa\x02ab(\x02\0\0\0r\0\0\0\0r\x01\0\0\0",
+            ),
+            // Sets in another order, so that a reference would come before its object.
+            (
+                b")\x02>\x02\0\0\0\xda\x02bbZ\x02aar\0\0\0\0",
+                b")\x02>\x02\0\0\0Z\x02aa\xda\x02bbr\0\0\0\0",
+            ),
+            (
+                b">\x02\0\0\0\xda\x02bb)\x01r\0\0\0\0",
+                b">\x02\0\0\0)\x01\xda\x02bbr\0\0\0\0",
             ),
             // Characters that need not be interned.
             (
@@ -246,10 +322,10 @@ mod tests {
             ),
         ];
         for (objects, expected) in rows {
-            let found = canonical(3495, objects);
+            let found = form(3495, objects);
             assert_eq!(found.as_deref(), Some(expected));
         }
-        assert_eq!(canonical(3627, b":NNN").unwrap(), b":NNN");
+        assert_eq!(form(3627, b":NNN").unwrap(), b":NNN");
     }
 
     #[test]
@@ -270,17 +346,17 @@ mod tests {
                 .concat()
             };
             for &magic in magics {
-                assert_eq!(canonical(magic, &parts(b'c' | NUMBERED)), Some(parts(b'c')));
+                assert_eq!(form(magic, &parts(b'c' | NUMBERED)), Some(parts(b'c')));
             }
         }
         let others = [0, 3393, 3412, 3440, 3494, 3628];
-        assert!(others.iter().all(|&other| canonical(other, b"N").is_none()));
+        assert!(others.iter().all(|&other| form(other, b"N").is_none()));
     }
 
     #[test]
-    fn what_is_not_known_stays_as_it_is() {
+    fn what_is_not_known_has_no_form() {
         let deep = [&b")\x01".repeat(MAX_DEPTH + 1)[..], b"N"].concat();
-        let rows: [&[u8]; 12] = [
+        let rows: [&[u8]; 13] = [
             b"",
             b"NN",
             b"?",
@@ -292,15 +368,16 @@ mod tests {
             b"(\xff\xff\xff\x7fN",
             b"r\0\0\0\0",
             b"\xa9\x02\xda\x01-r\x05\0\0\0",
+            b">\x01\0\0\0>\0\0\0\0",
             &deep,
         ];
         for objects in rows {
-            let before = code(3495, objects);
-            let mut after = before.clone();
-            assert!(!make_canonical(&mut after), "{}", objects.escape_ascii());
-            assert_eq!(before, after);
+            assert_eq!(form(3495, objects), None, "{}", objects.escape_ascii());
         }
-        assert!(!make_canonical(&mut []));
-        assert!(!make_canonical(&mut [0xa7, 0x0d]));
+        assert!(
+            [&b""[..], &[0xa7, 0x0d]]
+                .iter()
+                .all(|code| canonical(code).is_none())
+        );
     }
 }

@@ -6,8 +6,8 @@
 //!   removed and checked together with the wheel.
 //! - **Never compared with its source** (PEP 552, unchecked hash): sources are read-only, and their
 //!   times differ between machines. The byte code contains only the source's name relative to
-//!   site-packages; python inserts the real path on import. The same source results in the same
-//!   bytes (`marshal`), with a fixed hash seed.
+//!   site-packages; python inserts the real path on import. A source results in the same bytes
+//!   whatever else is compiled (`marshal`).
 //! - **Added to complete environments**, by the same link mode as the wheels' files. This is as
 //!   safe as python writing byte code on import: each file is complete when it has its name,
 //!   running programs may or may not read it, a kill leaves only some of the files, and the

@@ -86,7 +86,8 @@ impl Slot<'_> {
     }
 
     /// Keeps a process for another slot.
-    pub fn keep(&mut self, server: Server) {
+    pub fn keep(&mut self, mut server: Server) {
+        server.is_used = true;
         self.server = Some(server);
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Server {
     process: Child,
     requests: UnixStream,
     answers: BufReader<Answers>,
+    /// Whether it has answered a request before.
+    pub is_used: bool,
 }
 
 /// The output of the process.
@@ -117,6 +119,7 @@ impl Server {
                 output,
                 timeout: form.timeout(),
             }),
+            is_used: false,
         })
     }
 

@@ -114,8 +114,8 @@ fn compile(
     )
 }
 
-/// Splits the sources, in order, into parts that do not depend on the machine: some versions of python
-/// have byte code that depends on what else is in its part.
+/// Splits the sources, in order, into parts that do not depend on the machine: the byte code of a version
+/// of python that is not known here depends on what else is in its part.
 pub(super) fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
     let mut parts: Vec<Vec<&'a str>> = Vec::new();
     let mut room = 0;
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_in_order_and_hold_a_seconds_work() {
+    fn parts_are_in_order_and_of_limited_size() {
         let half = PART / 2 - NAME;
         let sources = BTreeMap::from([
             ("b", half),
